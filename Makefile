@@ -1,0 +1,55 @@
+# What CI calls is what a developer calls. `make demo` and `make test` set themselves up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAGES := train export serve proto bench
+SOURCES := $(STAGES:%=strop/%/) strop/*.py tests
+PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
+ARGS ?=
+
+.PHONY: help setup demo test lint format proto check-proto data train export serve bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@echo "data train export serve bench"
+	@echo "            one stage; options in ARGS: make train ARGS='data --out runs/mine'"
+
+setup: $(VENV)/ready  ## install everything into .venv
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: setup  ## the whole line on real sentences: data, train, export, serve, bench
+	$(BIN)/strop demo $(ARGS)
+
+test: setup  ## every test that needs no GPU
+	$(BIN)/pytest $(ARGS)
+
+lint: setup  ## formatting, lint, types, and the generated stubs
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	@$(MAKE) --no-print-directory check-proto
+
+format: setup  ## rewrite the sources as lint wants them
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+proto: setup  ## regenerate the stubs from proto/*.proto
+	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+
+check-proto: setup
+	@rm -rf build/proto && mkdir -p build/proto
+	@$(BIN)/python -m grpc_tools.protoc -I. --python_out=build/proto --pyi_out=build/proto \
+		--grpc_python_out=build/proto $(PROTOS)
+	@for stub in build/proto/strop/proto/*; do diff -u proto/$$(basename $$stub) $$stub || \
+		{ echo "proto/$$(basename $$stub) is stale: run make proto"; exit 1; }; done
+
+data train export serve bench: setup
+	$(BIN)/strop $@ $(ARGS)
+
+clean:  ## remove what the targets made, but not .venv
+	rm -rf build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

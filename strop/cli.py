@@ -1,0 +1,81 @@
+"""The command line: sub-commands found by name, options from frozen dataclasses and one TOML file."""
+
+import difflib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import cyclopts
+from cyclopts import App, Parameter
+from cyclopts.config import Dict
+
+from . import __version__
+from .errors import InputError, StropError
+
+# Named by import path and loaded when called: `strop serve` must not pay for torch.
+COMMANDS = {
+    "data": ("strop.train.prepare:app", "Make, check and split labelled data."),
+    "train": ("strop.train.command:train", "Labelled data to a run: fine-tune an encoder."),
+    "export": ("strop.export.command:export", "A run to a bundle of measured, gated variants."),
+    "serve": ("strop.serve.command:serve", "A bundle to a gRPC endpoint with metrics."),
+    "query": ("strop.bench.query:query", "Ask a running server."),
+    "bench": ("strop.bench.command:bench", "Latency, accuracy and dollars per million queries."),
+    "demo": ("strop.demo:demo", "All of it on real sentences, in about ten minutes."),
+}
+
+app = App(
+    name="strop",
+    version=__version__,
+    help="From labelled text to a costed gRPC endpoint on one edge box.",
+    help_epilogue="Options can also stand in a TOML file (--config), under their command's name.",
+)
+for _place, (_name, (_target, _help)) in enumerate(COMMANDS.items()):
+    app.command(_target, name=_name, help=_help, sort_key=_place)
+
+
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    config: Annotated[Path | None, Parameter(help="TOML file of options; flags win.")] = None,
+) -> Any:
+    if config is not None:
+        app.config = Dict(_read_config(config), source=str(config))
+    return app(tokens, exit_on_error=False, print_error=False)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    """Sections of a TOML file, one per command; ``InputError`` for any other section."""
+    try:
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"--config {path} can't be read: {error}") from error
+    for name in sections:
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean [{near[0]}]?" if near else f"sections: {', '.join(COMMANDS)}"
+            raise InputError(f"--config {path}: unknown section [{name}]; {hint}")
+    return sections
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns 0, 2 for bad usage or input, 1 for failure, 130 when interrupted."""
+    try:
+        app.meta(arguments, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        return _complain(str(error), 2)
+    except StropError as error:
+        return _complain(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("strop"):
+            raise
+        hint = "pip install 'strop[cpu,train,export]' brings all that the commands use"
+        return _complain(f"the Python package {error.name!r} is not installed; {hint}", 1)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    return 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"strop: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,59 @@
+"""Facts of this machine and its software: without them a measured number means nothing."""
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from . import __version__
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine that something was measured on."""
+
+    name: str
+    cpu: str
+    cores: int
+    """Those that this process may use."""
+    memory_bytes: int
+    kernel: str
+
+    def __str__(self) -> str:
+        return f"{self.cpu}, {self.cores} cores"
+
+
+def read_host() -> Host:
+    """Read the facts of this machine."""
+    return Host(
+        name=platform.node() or "unknown",
+        cpu=_cpu(),
+        cores=usable_cores(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        kernel=f"{platform.system()} {platform.release()}",
+    )
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on, which a container can make fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+def read_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of Strop, Python and those of ``packages`` that are installed."""
+    versions = {"strop": __version__, "python": platform.python_version()}
+    for package in packages:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
