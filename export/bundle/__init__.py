@@ -1,0 +1,20 @@
+"""The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
+
+from .golden import GoldenExample
+from .layout import PackedLayout
+from .manifest import Bundle, FileEntry, Manifest, Variant
+from .session import Session, softmax
+from .tokenizer import Encoded, TextEncoder
+
+__all__ = [
+    "Bundle",
+    "Encoded",
+    "FileEntry",
+    "GoldenExample",
+    "Manifest",
+    "PackedLayout",
+    "Session",
+    "TextEncoder",
+    "Variant",
+    "softmax",
+]

@@ -1,0 +1,152 @@
+"""The manifest and the bundle directory: read, verified by checksum, refused by name."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from strop.errors import InputError
+
+from .golden import GoldenExample, read_golden
+from .layout import PackedLayout
+from .tokenizer import TextEncoder
+
+SCHEMA = "strop.bundle/1"
+MANIFEST_FILE = "manifest.json"
+TOKENIZER_FILE = "tokenizer.json"
+GOLDEN_FILE = "golden.jsonl"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """What a file in the bundle must be."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One compressed form of the model, and what it was measured to be worth."""
+
+    name: str
+    file: str
+    """The graph, relative to the bundle."""
+    layout: PackedLayout
+    provider: str
+    """The ONNX Runtime execution provider it is meant for."""
+    bytes: int
+    metrics: Mapping[str, float]
+    """On the held-out split: ``accuracy``, ``macro_f1``, and ``agreement`` with fp32."""
+    share_of_reference: float
+    """Its accuracy divided by the fp32 reference's; 1.0 is no loss."""
+    tokens_per_second: float
+    """Measured at export on one thread over packed batches, padding not counted."""
+    golden_tolerance: float
+    """The largest absolute difference of a golden probability before it counts as broken."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle says of itself."""
+
+    name: str
+    version: str
+    task: str
+    labels: tuple[str, ...]
+    max_tokens: int
+    default_variant: str
+    variants: tuple[Variant, ...]
+    provenance: Mapping[str, Any]
+    """Run, data sha256, base model, versions and hardware: where the bundle came from."""
+    files: Mapping[str, FileEntry]
+    """Every file but the manifest, by path relative to the bundle."""
+
+    def to_json(self) -> str:
+        """The manifest file's text."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Parse a manifest file; ``ValueError``, ``KeyError`` or ``TypeError`` if it isn't one."""
+        fields = json.loads(text)
+        schema = fields.pop("schema")
+        if schema != SCHEMA:
+            raise ValueError(f"its schema is {schema!r} and this Strop reads {SCHEMA!r}")
+        fields["labels"] = tuple(fields["labels"])
+        fields["variants"] = tuple(
+            Variant(**{**variant, "layout": PackedLayout(**variant["layout"])})
+            for variant in fields["variants"]
+        )
+        fields["files"] = {path: FileEntry(**entry) for path, entry in fields["files"].items()}
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle directory whose files are what its manifest says."""
+
+    root: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Read and verify a bundle.
+
+        Raises ``InputError`` naming the file when the manifest or a file is missing, unreadable,
+        outside the bundle, or not of its recorded size and sha256.
+        """
+        path = root / MANIFEST_FILE
+        if not path.is_file():
+            raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
+        try:
+            manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} can't be read: {error}; export the run again") from error
+        for name, entry in manifest.files.items():
+            _verify(root, name, entry)
+        return cls(root, manifest)
+
+    def variant(self, name: str | None = None) -> Variant:
+        """The named variant, or the manifest's default; ``InputError`` lists those there are."""
+        wanted = name or self.manifest.default_variant
+        for variant in self.manifest.variants:
+            if variant.name == wanted:
+                return variant
+        known = ", ".join(variant.name for variant in self.manifest.variants)
+        raise InputError(f"variant {wanted!r} is not in {self.root}; it has: {known}")
+
+    def model_file(self, variant: Variant) -> Path:
+        """The variant's ONNX graph."""
+        return self.root / variant.file
+
+    def text_encoder(self) -> TextEncoder:
+        """The tokenizer, truncating at the model's limit."""
+        return TextEncoder(self.root / TOKENIZER_FILE, self.manifest.max_tokens)
+
+    def golden(self) -> list[GoldenExample]:
+        """The sealed examples with the fp32 reference's probabilities."""
+        return read_golden(self.root / GOLDEN_FILE)
+
+
+def file_entry(path: Path) -> FileEntry:
+    """Size in bytes and sha256 of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(sha256=digest, bytes=path.stat().st_size)
+
+
+def _verify(root: Path, name: str, expected: FileEntry) -> None:
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{root / MANIFEST_FILE} names {name!r}, which lies outside the bundle")
+    if not path.is_file():
+        raise InputError(f"{path} is missing from the bundle; copy it again or export the run again")
+    found = file_entry(path)
+    if found != expected:
+        raise InputError(
+            f"{path} is not the file that was exported (sha256 {found.sha256[:12]}…, {found.bytes} bytes;"
+            f" the manifest says {expected.sha256[:12]}…, {expected.bytes}); copy or export it again"
+        )

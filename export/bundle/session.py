@@ -1,0 +1,43 @@
+"""One variant opened in ONNX Runtime."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from strop.errors import StropError
+
+
+class Session:
+    """A loaded graph that turns a packed batch into logits; ``run`` may be called from any thread."""
+
+    def __init__(self, model: Path, *, provider: str = "CPUExecutionProvider", threads: int = 1) -> None:
+        """Load ``model`` on ``provider`` with ``threads`` intra-op threads.
+
+        Raises ``StropError`` when ONNX Runtime would run it on another provider than asked.
+        """
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Spinning burns a core at low load and slows every other session on a small box.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = ort.InferenceSession(str(model), options, providers=[provider])
+        self.provider: str = self._session.get_providers()[0]
+        if self.provider != provider:
+            raise StropError(
+                f"{model.name} was to run on {provider} but ONNX Runtime chose {self.provider};"
+                f" available here: {', '.join(ort.get_available_providers())}"
+            )
+
+    def run(self, feeds: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
+        """Logits of shape [n, classes] for the feeds that the variant's layout makes."""
+        (logits,) = self._session.run(["logits"], dict(feeds))
+        return np.asarray(logits, dtype=np.float32)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of shape [n, classes], float32, from logits of the same shape."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)

@@ -1,0 +1,62 @@
+"""``strop export``: a run to a bundle of measured variants."""
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.progress import Progress as Bars
+
+from strop.errors import InputError
+
+from .config import ExportConfig
+
+
+def export(config: ExportConfig) -> None:
+    """Turn a run into a bundle: merge, write ONNX, compress, measure, ship what passes the gate."""
+    if config.bundle_path.exists():  # said before torch is loaded, and again by the writer
+        raise InputError(f"--out {config.bundle_path} exists; name another folder or remove it")
+    from .build import build
+    from .report import table
+
+    console = Console()
+    with _Watcher(console) as watcher:
+        candidates = build(config, watcher)
+    console.print(table(candidates))
+    console.print(f"bundle: {config.bundle_path}", soft_wrap=True)
+    console.print(f"next:   strop serve {config.bundle_path}", soft_wrap=True)
+
+
+class _Watcher:
+    """Shows a build's steps as they finish, with a bar where one is long."""
+
+    def __init__(self, console: Console) -> None:
+        self._bars = Bars(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+
+    def __enter__(self) -> "_Watcher":
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def step(self, name: str) -> None:
+        """A named step begins; the one before it is done."""
+        for task in self._bars.task_ids:
+            total = self._bars.tasks[task].total or 1
+            self._bars.update(task, completed=total)
+        self._bars.add_task(name, total=1)
+
+    def measured(self, texts: int, total: int) -> None:
+        """Move the newest step's bar."""
+        self._bars.update(self._bars.task_ids[-1], completed=texts, total=total)

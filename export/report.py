@@ -1,0 +1,59 @@
+"""The export report: every variant that was tried, what it is worth, and whether it ships."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from .bundle import Variant
+from .gate import Verdict
+
+REPORT_FILE = "report.md"
+COLUMNS = ("variant", "MB", "accuracy", "macro-F1", "of fp32", "same label", "tokens/s", "verdict")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant and the gate's word on it."""
+
+    variant: Variant
+    verdict: Verdict
+
+    def row(self) -> tuple[str, ...]:
+        """Its cells, one for each of ``COLUMNS``."""
+        variant = self.variant
+        return (
+            variant.name,
+            f"{variant.bytes / 1e6:.1f}",
+            f"{variant.metrics['accuracy']:.4f}",
+            f"{variant.metrics['macro_f1']:.4f}",
+            f"{variant.share_of_reference:.2%}",
+            f"{variant.metrics['agreement']:.2%}",
+            f"{variant.tokens_per_second:,.0f}",
+            str(self.verdict),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.variant.name}: {self.verdict}"
+
+
+def table(candidates: Sequence[Candidate]) -> Table:
+    """The report for a terminal."""
+    result = Table(*COLUMNS, title="variants on the held-out split, one thread")
+    for candidate in candidates:
+        result.add_row(*candidate.row())
+    return result
+
+
+def markdown(name: str, candidates: Sequence[Candidate], texts: int) -> str:
+    """The report for the bundle."""
+    lines = [
+        f"# {name}",
+        "",
+        f"Measured on {texts} held-out texts, one thread, packed batches. A variant below the gate",
+        "is not in the bundle.",
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS))),
+        *(f"| {' | '.join(candidate.row())} |" for candidate in candidates),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,120 @@
+"""The bundle on disk: whole, verified, refused by name."""
+
+import json
+
+import numpy as np
+import pytest
+
+from strop.errors import InputError
+from strop.export.bundle import Bundle, GoldenExample, Manifest, PackedLayout, Variant
+from strop.export.bundle.golden import read_golden, write_golden
+from strop.export.writer import seal, staged
+
+VARIANT = Variant(
+    name="fp32",
+    file="variants/fp32/model.onnx",
+    layout=PackedLayout(alignment=8, first_position=0, pad_token_id=0),
+    provider="CPUExecutionProvider",
+    bytes=5,
+    metrics={"accuracy": 0.9},
+    share_of_reference=1.0,
+    tokens_per_second=1000.0,
+    golden_tolerance=1e-3,
+)
+MANIFEST = Manifest(
+    name="mood",
+    version="1",
+    task="text-classification",
+    labels=("glad", "traurig"),
+    max_tokens=64,
+    default_variant="fp32",
+    variants=(VARIANT,),
+    provenance={"seed": 0},
+    files={},
+)
+
+
+@pytest.fixture
+def bundle(tmp_path):
+    with staged(tmp_path / "mood") as stage:
+        graph = stage / VARIANT.file
+        graph.parent.mkdir(parents=True)
+        graph.write_bytes(b"graph")
+        seal(stage, MANIFEST)
+    return tmp_path / "mood"
+
+
+def test_a_manifest_survives_its_file(bundle):
+    manifest = Bundle.open(bundle).manifest
+    assert manifest.variants == (VARIANT,)
+    assert manifest.labels == MANIFEST.labels
+    assert set(manifest.files) == {VARIANT.file}
+
+
+def test_a_changed_byte_is_refused_by_the_file_s_name(bundle):
+    (bundle / VARIANT.file).write_bytes(b"grapg")
+    with pytest.raises(InputError, match=r"model\.onnx is not the file that was exported"):
+        Bundle.open(bundle)
+
+
+def test_a_missing_file_is_refused_by_name(bundle):
+    (bundle / VARIANT.file).unlink()
+    with pytest.raises(InputError, match=r"model\.onnx is missing"):
+        Bundle.open(bundle)
+
+
+def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
+    with pytest.raises(InputError, match=r"manifest\.json is missing"):
+        Bundle.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": "strop.bundle/9"}, "its schema is 'strop.bundle/9'"),
+        ({"files": {"../secret": {"sha256": "", "bytes": 0}}}, "lies outside the bundle"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_manifest_that_says_something_else_is_refused(bundle, change, message):
+    path = bundle / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match=message):
+        Bundle.open(bundle)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "strop.bundle/1"}', "null"])
+def test_what_is_not_a_manifest_is_refused_in_one_line(bundle, text):
+    (bundle / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match=r"manifest\.json can't be read") as refusal:
+        Bundle.open(bundle)
+    assert "\n" not in str(refusal.value)
+
+
+def test_an_unknown_variant_is_answered_with_those_there_are(bundle):
+    with pytest.raises(InputError, match="variant 'int4' is not in .*; it has: fp32"):
+        Bundle.open(bundle).variant("int4")
+
+
+def test_a_failed_build_leaves_nothing(tmp_path):
+    def build():
+        with staged(tmp_path / "out") as stage:
+            (stage / "half").write_text("written")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        build()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_bundle_is_not_overwritten(bundle):
+    with pytest.raises(InputError, match="exists"), staged(bundle):
+        pass
+    assert Bundle.open(bundle)
+
+
+def test_golden_examples_survive_their_file(tmp_path):
+    probabilities = tuple(map(float, np.float32([0.1, 0.9])))
+    examples = [GoldenExample("naïve\nline\u2028two", probabilities)]
+    write_golden(tmp_path / "golden.jsonl", examples)
+    assert read_golden(tmp_path / "golden.jsonl") == examples
