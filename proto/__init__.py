@@ -1,0 +1,1 @@
+"""The wire: protobuf definitions and the stubs generated from them."""
