@@ -1,0 +1,47 @@
+"""What the server says when it is ready: to a person, and to a script."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from .config import ServeConfig
+from .model import Model
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Where a ready server is found."""
+
+    address: str
+    metrics_address: str
+    pid: int
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON; whoever sees the file sees all of it."""
+        draft = path.with_name(f"{path.name}.{self.pid}")
+        draft.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+
+def announce(model: Model, config: ServeConfig, address: str, metrics_address: str) -> None:
+    """Print what is served and where, and write the ready file if one is asked for."""
+    table = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("model", f"{model.name} {model.version}: {', '.join(model.labels)}"),
+        ("variant", f"{model.variant} on {model.provider}"),
+        ("engines", f"{len(model.engines)}, each of {config.threads} thread(s)"),
+        ("batch", f"at most {config.batch_tokens} tokens"),
+        ("gRPC", address),
+        ("metrics", f"http://{metrics_address}/metrics"),
+    ):
+        table.add_row(name, value)
+    console = Console(soft_wrap=True)
+    console.print("strop serve is ready")
+    console.print(table)
+    console.file.flush()
+    if config.ready_file is not None:
+        Ready(address, metrics_address, os.getpid()).write(config.ready_file)

@@ -1,0 +1,92 @@
+"""The options of ``strop serve``."""
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+from typing import Literal
+
+from cyclopts import Parameter
+
+from strop.errors import InputError
+from strop.host import usable_cores
+
+from .address import split
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ServeConfig:
+    """What is served, where, and within which bounds."""
+
+    bundle: Path
+    """The bundle directory that strop export wrote."""
+    _: KW_ONLY
+    variant: str | None = None
+    """The compressed form to serve, such as fp32 or int8; without it, the bundle's default. Take
+    fp32 to compare answers, a smaller one for speed."""
+    address: str = "127.0.0.1:8001"
+    """Where gRPC listens, as host:port. 0.0.0.0 takes calls from other machines; port 0 takes any
+    free port, which is printed."""
+    metrics_address: str = "127.0.0.1:8002"
+    """Where Prometheus reads /metrics over HTTP, as host:port."""
+    instances: int = 0
+    """Batches computed at the same time; 0 means one for each core that this process may use,
+    divided by --threads. Fewer leave cores to whatever else runs on the box."""
+    threads: int = 1
+    """Threads that compute one batch. More than 1 makes a lone call faster and the whole server
+    slower."""
+    batch_tokens: int = 128
+    """Tokens in a batch, padding included; a longer text goes alone. More raises throughput up to
+    about 192 on x86 and every call's latency with it; past 256 throughput falls."""
+    queue_texts: int = 1024
+    """Texts that may wait. Once full, calls are refused at once with RESOURCE_EXHAUSTED: less
+    keeps the wait short, more rides out bursts."""
+    queue_tokens: int = 32768
+    """Tokens that may wait; it is the bound that counts where texts are long."""
+    max_message_bytes: int = 1048576
+    """The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
+    notice_seconds: float = 0.0
+    """After the first SIGTERM or interrupt, go on taking calls this long with health already
+    NOT_SERVING. Set it to twice the interval at which your load balancer asks."""
+    grace_seconds: float = 10.0
+    """After the notice, how long calls under way may take to finish; then they are cancelled and
+    the exit code is 1. A second signal ends the server at once."""
+    ready_file: Path | None = None
+    """Written once the server is ready: JSON with address, metrics_address and pid. For scripts
+    that chose port 0."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much goes to standard error, one JSON object a line. Errors are logged, calls are not."""
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` naming the option, its value and the fix."""
+        for name, least in (
+            ("instances", 0),
+            ("threads", 1),
+            ("batch_tokens", 1),
+            ("queue_texts", 1),
+            ("queue_tokens", 1),
+            ("max_message_bytes", 1),
+            ("notice_seconds", 0),
+            ("grace_seconds", 0),
+        ):
+            value = getattr(self, name)
+            if not value >= least:
+                raise InputError(f"{_flag(name)} is {value}; it must be at least {least}")
+        if self.queue_tokens < self.batch_tokens:
+            raise InputError(
+                f"--queue-tokens is {self.queue_tokens}; it must be at least --batch-tokens,"
+                f" {self.batch_tokens}"
+            )
+        for name in ("address", "metrics_address"):
+            try:
+                split(getattr(self, name))
+            except ValueError as error:
+                raise InputError(f"{_flag(name)}: {error}; write it like 127.0.0.1:8001") from error
+
+    @property
+    def instance_count(self) -> int:
+        """Instances, with 0 resolved for this process."""
+        return self.instances or max(1, usable_cores() // self.threads)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

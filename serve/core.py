@@ -1,0 +1,133 @@
+"""The nouns of serving: a call's work, a batch of it, its answer. Times are monotonic seconds."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.export.bundle import Encoded
+
+IntArray = NDArray[np.int64]
+Probabilities = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Where a call's time went, in seconds; the wait for the event loop is in ``total`` alone."""
+
+    tokenise: float
+    queue: float
+    compute: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call gets back: ``probabilities`` [n, classes], a row and an ``Encoded`` per text."""
+
+    probabilities: Probabilities
+    encoded: Sequence[Encoded]
+    timings: Timings
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One call's texts, from arrival to answer; they may be spread over several batches."""
+
+    texts: Sequence[str]
+    arrived: float
+    future: "asyncio.Future[None]"
+    """Done once every text is scored, or with the error that ended the call."""
+    deadline: float = float("inf")
+    refuse_long: bool = False
+    """Refuse a text longer than the model takes instead of truncating it."""
+
+    encoded: Sequence[Encoded] = ()
+    sizes: Sequence[int] = ()
+    """Tokens that each text takes in a batch, alignment included; empty until it is queued."""
+    queued: float = 0.0
+    """When it was tokenised and joined the queue."""
+    started: float = 0.0
+    """When its first text joined a batch."""
+    finished: float = 0.0
+    """When its last text was scored."""
+    placed: int = 0
+    """Texts that have joined a batch; always the first ones."""
+    scored: int = 0
+    abandoned: bool = False
+    """Nobody waits for it any more: none of its texts may join a batch."""
+    _probabilities: Probabilities | None = field(default=None, init=False, repr=False)
+
+    @property
+    def waiting_texts(self) -> int:
+        """Texts that are not yet in a batch."""
+        return 0 if self.abandoned else len(self.texts) - self.placed
+
+    @property
+    def waiting_tokens(self) -> int:
+        """Tokens, alignment included, of the queued texts that are not yet in a batch."""
+        return 0 if self.abandoned else sum(self.sizes[self.placed :])
+
+    def score(self, start: int, rows: Probabilities, now: float) -> None:
+        """Take the probabilities of the texts from ``start`` on; the last complete the call."""
+        if self._probabilities is None:
+            self._probabilities = np.empty((len(self.texts), rows.shape[1]), dtype=np.float32)
+        self._probabilities[start : start + len(rows)] = rows
+        self.scored += len(rows)
+        if self.scored == len(self.texts) and not self.future.done():
+            self.finished = now
+            self.future.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        """End the call with ``error``, unless it has already ended."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def answer(self, now: float) -> Answer:
+        """The answer of a call whose texts are all scored, read at ``now``."""
+        assert self._probabilities is not None  # noqa: S101
+        timings = Timings(
+            tokenise=self.queued - self.arrived,
+            queue=self.started - self.queued,
+            compute=self.finished - self.started,
+            total=now - self.arrived,
+        )
+        return Answer(self._probabilities, self.encoded, timings)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The texts of one call, from ``start`` up to ``stop``, that are in a batch."""
+
+    work: Work
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Texts that are computed together; the rows of its result are in the order of its shares."""
+
+    shares: Sequence[Share]
+    tokens: int
+    """Tokens with alignment: what the engine computes."""
+    formed: float
+
+    @property
+    def sequences(self) -> list[IntArray]:
+        """Token ids of every text."""
+        return [
+            encoded.ids for share in self.shares for encoded in share.work.encoded[share.start : share.stop]
+        ]
+
+    @property
+    def texts(self) -> int:
+        """How many texts it holds."""
+        return sum(share.stop - share.start for share in self.shares)
+
+    @property
+    def padding_share(self) -> float:
+        """The part of its tokens that is padding."""
+        return 1.0 - sum(len(sequence) for sequence in self.sequences) / self.tokens

@@ -1,0 +1,138 @@
+"""The engines run: one thread each takes a batch, computes it and hands the outcome on."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from strop.export.bundle import PackedLayout, Session, softmax
+
+from .core import Batch, IntArray, Probabilities, Work
+from .queue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+WARM_UP_TOKENS = 32
+WARM_UP_ROUNDS = 3
+
+
+class Engine(Protocol):
+    """What computes a batch, called from one thread."""
+
+    def run(self, sequences: Sequence[IntArray]) -> Probabilities:
+        """Probabilities of shape [n, classes] for n sequences of token ids."""
+        ...
+
+
+class OnnxEngine:
+    """One ONNX Runtime session that takes its batches in the variant's packed layout."""
+
+    def __init__(self, session: Session, layout: PackedLayout) -> None:
+        self._session = session
+        self._layout = layout
+
+    def run(self, sequences: Sequence[IntArray]) -> Probabilities:
+        """Probabilities of shape [n, classes] for n sequences of token ids."""
+        return softmax(self._session.run(self._layout.feeds(sequences)))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an engine thread has to tell: a computed batch, calls dropped as too late, or both."""
+
+    batch: Batch | None
+    expired: Sequence[Work]
+    rows: Sequence[Probabilities]
+    """By share of the batch: probabilities of shape [texts, classes]."""
+    failures: Mapping[int, Exception]
+    """By share: what the engine failed with although the share was computed alone."""
+    finished: float
+
+
+class EngineThreads:
+    """A thread per engine that works the queue off until it is closed."""
+
+    def __init__(
+        self,
+        engines: Sequence[Engine],
+        queue: WorkQueue,
+        deliver: Callable[[Outcome], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._queue = queue
+        self._deliver = deliver
+        self._clock = clock
+        self._threads = [
+            threading.Thread(target=self._loop, args=[engine], name=f"engine-{number}", daemon=True)
+            for number, engine in enumerate(engines)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait for the threads to end once the queue is closed."""
+        for thread in self._threads:
+            thread.join()
+
+    def _loop(self, engine: Engine) -> None:
+        while (taken := self._queue.take()) is not None:
+            batch, expired = taken
+            rows, failures = compute(engine, batch) if batch else ([], {})
+            self._deliver(Outcome(batch, expired, rows, failures, self._clock()))
+
+
+def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Probabilities], Mapping[int, Exception]]:
+    """The batch's rows and failures by share; when it fails as a whole, every share runs alone."""
+    try:
+        return _split(batch, engine.run(batch.sequences)), {}
+    except Exception as error:
+        log.exception("a batch failed", extra={"facts": {"texts": batch.texts}})
+        if len(batch.shares) == 1:
+            return [_NO_ROWS], {0: error}
+    rows: list[Probabilities] = []
+    failures: dict[int, Exception] = {}
+    for number, share in enumerate(batch.shares):
+        alone, failed = compute(engine, Batch([share], batch.tokens, batch.formed))
+        rows += alone
+        if failed:
+            failures[number] = failed[0]
+    return rows, failures
+
+
+def warm_up(engine: Engine, layout: PackedLayout, budget: int, max_tokens: int) -> float:
+    """Run a longest text, a lone one and batches of ``budget`` tokens; returns tokens a second.
+
+    The first runs of a graph allocate memory and pack weights; no caller should wait for that.
+    """
+    length = min(WARM_UP_TOKENS, max_tokens)
+    full = max(1, budget // layout.aligned(length))
+    for texts, tokens in ((1, max_tokens), (1, length), (full, length)):
+        engine.run([_blank(layout, tokens)] * texts)
+    started = time.perf_counter()
+    for _ in range(WARM_UP_ROUNDS):
+        engine.run([_blank(layout, length)] * full)
+    return WARM_UP_ROUNDS * full * layout.aligned(length) / (time.perf_counter() - started)
+
+
+_NO_ROWS: Probabilities = np.empty((0, 0), dtype=np.float32)
+
+
+def _blank(layout: PackedLayout, tokens: int) -> IntArray:
+    return np.full(tokens, layout.pad_token_id, dtype=np.int64)
+
+
+def _split(batch: Batch, probabilities: Probabilities) -> list[Probabilities]:
+    """The rows of each share; ``ValueError`` when the engine gave another number of them."""
+    if len(probabilities) != batch.texts:
+        raise ValueError(f"the engine gave {len(probabilities)} rows for {batch.texts} texts")
+    rows = []
+    start = 0
+    for share in batch.shares:
+        stop = start + share.stop - share.start
+        rows.append(probabilities[start:stop])
+        start = stop
+    return rows

@@ -1,0 +1,147 @@
+"""The server's life: listen, announce, serve until a signal, drain."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import grpc
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from strop.errors import StropError
+from strop.proto import open_inference_pb2_grpc, strop_pb2_grpc
+
+from .address import check_free, in_use, split
+from .announce import announce
+from .batcher import Batcher, Limits
+from .calls import Calls
+from .config import ServeConfig
+from .metrics import Metrics, MetricsServer
+from .model import Model
+from .open_inference import OpenInference
+from .pipeline import Pipeline
+from .typed import Typed
+
+log = logging.getLogger(__name__)
+
+# The last replies are still being written; streams such as health.Watch never end by themselves.
+SETTLE_SECONDS = 0.5
+# grpc.aio crashes when one stop's grace runs out just as another stop ends the server: the grace is
+# timed here, and gRPC's own, in seconds, never runs out.
+NO_GRACE_TIMER = 1e6
+
+
+def run_server(config: ServeConfig) -> None:
+    """Serve the bundle until a signal; returns once drained.
+
+    Raises ``InputError`` for a bundle or address that isn't right, ``StropError`` when the model
+    fails its checks or calls had to be cancelled at the end.
+    """
+    check_free("--address", config.address)
+    check_free("--metrics-address", config.metrics_address)
+    model = Model.load(config)
+    uvloop.run(_serve(model, config))
+
+
+async def _serve(model: Model, config: ServeConfig) -> None:
+    signalled = _watch_signals()
+    metrics = Metrics(model.name, model.version, model.variant, model.provider)
+    with contextlib.closing(MetricsServer(metrics.registry, config.metrics_address)) as page:
+        async with _pipeline(model, config, metrics) as pipeline:
+            server = Server(model, config, pipeline, Calls(metrics))
+            address = await server.start()
+            announce(model, config, address, page.address)
+            await signalled.wait()
+            await server.drain()
+
+
+@contextlib.asynccontextmanager
+async def _pipeline(model: Model, config: ServeConfig, metrics: Metrics) -> AsyncIterator[Pipeline]:
+    limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
+    batcher = Batcher(limits, model.tokens_per_second)
+    pipeline = Pipeline(model.encoder, model.engines, batcher, model.layout.aligned, metrics)
+    try:
+        yield pipeline
+    finally:
+        await asyncio.to_thread(pipeline.close)
+
+
+class Server:
+    """The gRPC server with its services, and the order in which it goes down."""
+
+    def __init__(self, model: Model, config: ServeConfig, pipeline: Pipeline, calls: Calls) -> None:
+        self._config = config
+        self._pipeline = pipeline
+        self._calls = calls
+        self._health = health.aio.HealthServicer()
+        self._names = (OpenInference.service, Typed.service)
+        self._server = grpc.aio.server(
+            options=[
+                # Otherwise a second server takes half of the calls on the same port unnoticed.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", config.max_message_bytes),
+            ]
+        )
+        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
+            OpenInference(model, pipeline, calls), self._server
+        )
+        strop_pb2_grpc.add_StropServicer_to_server(Typed(model, pipeline, calls), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection(
+            [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
+        )
+
+    async def start(self) -> str:
+        """Listen, report SERVING; returns the address. ``InputError`` when the port is taken."""
+        try:
+            port = self._server.add_insecure_port(self._config.address)
+        except RuntimeError as error:
+            raise in_use("--address", self._config.address, OSError(str(error))) from error
+        for name in self._names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
+        host, _ = split(self._config.address)
+        return f"{host}:{port}"
+
+    async def drain(self) -> None:
+        """Report NOT_SERVING, give notice, refuse new calls, let the ones under way finish.
+
+        Raises ``StropError`` when the grace period ended before they had.
+        """
+        self._pipeline.ready = False
+        await self._health.enter_graceful_shutdown()
+        log.info("draining", extra={"facts": {"calls_under_way": self._calls.in_flight}})
+        await asyncio.sleep(self._config.notice_seconds)
+        self._pipeline.accepting = False
+        grace = self._config.grace_seconds
+        stopping = asyncio.create_task(self._server.stop(NO_GRACE_TIMER))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._calls.idle(), grace)
+        unfinished = self._calls.in_flight
+        if not unfinished:
+            await asyncio.wait({stopping}, timeout=SETTLE_SECONDS)
+        await self._server.stop(None)
+        await stopping
+        if unfinished:
+            raise StropError(f"{unfinished} calls were cancelled after {grace} s of grace")
+
+
+def _watch_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second one ends the process with exit code 1."""
+    signalled = asyncio.Event()
+
+    def handle() -> None:
+        if signalled.is_set():
+            sys.stderr.write("strop: stopped by a second signal\n")
+            sys.stderr.flush()
+            os._exit(1)
+        signalled.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, handle)
+    return signalled

@@ -1,0 +1,37 @@
+"""Tensor contents to bytes and back, as the Open Inference Protocol packs them. Pure functions."""
+
+import struct
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LENGTH = struct.Struct("<I")
+
+
+def pack_bytes(elements: Iterable[bytes]) -> bytes:
+    """A BYTES tensor as raw contents: each element behind its length (u32, little-endian)."""
+    return b"".join(_LENGTH.pack(len(element)) + element for element in elements)
+
+
+def unpack_bytes(raw: bytes) -> list[bytes]:
+    """The elements of a BYTES tensor's raw contents; ``ValueError`` when they are cut off."""
+    elements: list[bytes] = []
+    place = 0
+    while place < len(raw):
+        start = place + _LENGTH.size
+        if start > len(raw):
+            raise ValueError(f"a length is cut off after {len(elements)} elements")
+        (length,) = _LENGTH.unpack_from(raw, place)
+        place = start + length
+        if place > len(raw):
+            raise ValueError(
+                f"element {len(elements)} says it has {length} bytes, but {len(raw) - start} follow"
+            )
+        elements.append(raw[start:place])
+    return elements
+
+
+def pack_fp32(values: NDArray[np.float32]) -> bytes:
+    """An FP32 tensor as raw contents: row-major and little-endian."""
+    return values.astype("<f4", copy=False).tobytes()

@@ -1,0 +1,334 @@
+"""Both services against a running server: the answers, and what they refuse."""
+
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+
+from strop.export.bundle import Bundle
+from strop.proto import open_inference_pb2 as oip
+from strop.proto import open_inference_pb2_grpc as oip_grpc
+from strop.proto import strop_pb2 as typed
+from strop.proto import strop_pb2_grpc as typed_grpc
+
+TEXTS = ["good film", "", "very bad film", "not good", "a", "bad " * 28]
+LABELS = ["négatif", "neutral", "positive"]
+
+Change = Callable[[oip.ModelInferRequest], Any]
+
+
+@pytest.fixture(scope="module")
+def open_inference(channel: grpc.Channel) -> oip_grpc.GRPCInferenceServiceStub:
+    return oip_grpc.GRPCInferenceServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+def strop(channel: grpc.Channel) -> typed_grpc.StropStub:
+    return typed_grpc.StropStub(channel)
+
+
+def typed_contents(texts: list[str], shape: list[int] | None = None) -> oip.ModelInferRequest:
+    request = oip.ModelInferRequest(model_name="tiny")
+    tensor = request.inputs.add(name="text", datatype="BYTES", shape=shape or [len(texts)])
+    tensor.contents.bytes_contents.extend(text.encode() for text in texts)
+    return request
+
+
+def raw_contents(texts: list[str]) -> oip.ModelInferRequest:
+    request = oip.ModelInferRequest(model_name="tiny")
+    request.inputs.add(name="text", datatype="BYTES", shape=[len(texts), 1])
+    blob = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
+    request.raw_input_contents.append(blob)
+    return request
+
+
+def fails(call: Callable[[Any], Any], request: Any) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=30)
+    return caught.value.code(), caught.value.details()
+
+
+def test_both_protocols_answer_the_same(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, strop: typed_grpc.StropStub
+) -> None:
+    reply = open_inference.ModelInfer(typed_contents(TEXTS))
+    label, score, probabilities = reply.outputs
+    assert [list(output.shape) for output in reply.outputs] == [[6], [6], [6, 3]]
+    assert [output.datatype for output in reply.outputs] == ["BYTES", "FP32", "FP32"]
+    table = np.array(probabilities.contents.fp32_contents, np.float32).reshape(6, 3)
+    results = strop.Classify(typed.ClassifyRequest(texts=TEXTS)).results
+    assert len(results) == 6
+    for row, result in zip(table, results, strict=True):
+        found = {one.label: np.float32(one.score) for one in result.labels}
+        assert found == dict(zip(LABELS, row, strict=True))
+    best = [result.labels[0] for result in results]
+    assert [text.decode() for text in label.contents.bytes_contents] == [b.label for b in best]
+    assert list(score.contents.fp32_contents) == [b.score for b in best]
+
+
+def test_raw_contents_are_answered_raw_with_the_same_values(
+    open_inference: oip_grpc.GRPCInferenceServiceStub,
+) -> None:
+    plain = open_inference.ModelInfer(typed_contents(TEXTS))
+    raw = open_inference.ModelInfer(raw_contents(TEXTS))
+    assert not any(output.HasField("contents") for output in raw.outputs)
+    label, score, probabilities = raw.raw_output_contents
+    names = plain.outputs[0].contents.bytes_contents
+    assert label == b"".join(struct.pack("<I", len(name)) + name for name in names)
+    assert score == struct.pack("<6f", *plain.outputs[1].contents.fp32_contents)
+    assert probabilities == struct.pack("<18f", *plain.outputs[2].contents.fp32_contents)
+
+
+def test_the_golden_examples_come_back_over_the_wire(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, tiny_bundle: Path
+) -> None:
+    for example in Bundle.open(tiny_bundle).golden():
+        reply = open_inference.ModelInfer(typed_contents([example.text], [1, 1]))
+        found = reply.outputs[2].contents.fp32_contents
+        assert found == pytest.approx(example.probabilities, abs=1e-6)
+
+
+def test_only_the_outputs_asked_for_come_back_and_in_that_order(
+    open_inference: oip_grpc.GRPCInferenceServiceStub,
+) -> None:
+    request = raw_contents(["good"])
+    for name in ("probabilities", "label"):
+        request.outputs.add(name=name)
+    reply = open_inference.ModelInfer(request)
+    assert [output.name for output in reply.outputs] == ["probabilities", "label"]
+    assert [len(raw) for raw in reply.raw_output_contents] == [12, 4 + len(b"neutral")]
+
+
+def test_a_reply_says_which_request_model_and_variant_it_is_of_and_where_the_time_went(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, strop: typed_grpc.StropStub
+) -> None:
+    request = typed_contents(["good"])
+    request.id = "call 7"
+    request.model_version = "3"
+    reply = open_inference.ModelInfer(request)
+    assert (reply.id, reply.model_name, reply.model_version) == ("call 7", "tiny", "3")
+    assert reply.parameters["variant"].string_param == "fp32"
+    stages = [reply.parameters[f"{name}_us"].int64_param for name in ("tokenise", "queue", "compute")]
+    assert all(stage >= 0 for stage in stages)
+    assert 0 < sum(stages) <= reply.parameters["total_us"].int64_param + 2
+    response = strop.Classify(typed.ClassifyRequest(model="tiny", texts=["good"]))
+    assert (response.model, response.version, response.variant) == ("tiny", "3", "fp32")
+    timings = response.timings
+    parts = timings.tokenise_us + timings.queue_us + timings.compute_us
+    assert 0 < parts <= timings.total_us + 2
+
+
+@pytest.mark.parametrize(("top_k", "count"), [(0, 3), (1, 1), (2, 2), (99, 3)])
+def test_top_k_keeps_the_best_labels_first(strop: typed_grpc.StropStub, top_k: int, count: int) -> None:
+    (result,) = strop.Classify(typed.ClassifyRequest(texts=["very good"], top_k=top_k)).results
+    scores = [one.score for one in result.labels]
+    assert len(scores) == count
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_a_long_text_is_truncated_by_default_and_says_so(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, strop: typed_grpc.StropStub
+) -> None:
+    texts = ["good " * 100, "good"]
+    long, short = strop.Classify(typed.ClassifyRequest(texts=texts)).results
+    assert (long.tokens, long.truncated) == (32, True)
+    assert (short.tokens, short.truncated) == (3, False)
+    reply = open_inference.ModelInfer(typed_contents(texts))
+    assert reply.parameters["truncated_texts"].int64_param == 1
+
+
+def test_a_long_text_is_refused_on_request(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, strop: typed_grpc.StropStub
+) -> None:
+    texts = ["good", "good " * 100]
+    asked = typed.ClassifyRequest(texts=texts, on_long=typed.ON_LONG_REFUSE)
+    request = typed_contents(texts)
+    request.parameters["on_long"].string_param = "refuse"
+    for code, details in (fails(strop.Classify, asked), fails(open_inference.ModelInfer, request)):
+        assert code == grpc.StatusCode.INVALID_ARGUMENT
+        assert "text 1 is longer than the 32 tokens" in details
+    assert strop.Classify(typed.ClassifyRequest(texts=["good " * 30], on_long=typed.ON_LONG_REFUSE)).results
+
+
+def test_the_model_describes_itself(open_inference: oip_grpc.GRPCInferenceServiceStub) -> None:
+    metadata = open_inference.ModelMetadata(oip.ModelMetadataRequest(name="tiny"))
+    assert (metadata.name, list(metadata.versions)) == ("tiny", ["3"])
+    assert metadata.platform == "onnxruntime"
+    tensors = {
+        tensor.name: (tensor.datatype, list(tensor.shape))
+        for tensor in [*metadata.inputs, *metadata.outputs]
+    }
+    assert tensors == {
+        "text": ("BYTES", [-1]),
+        "label": ("BYTES", [-1]),
+        "score": ("FP32", [-1]),
+        "probabilities": ("FP32", [-1, 3]),
+    }
+
+
+def test_the_server_is_live_and_ready(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, channel: grpc.Channel
+) -> None:
+    assert open_inference.ServerLive(oip.ServerLiveRequest()).live
+    assert open_inference.ServerReady(oip.ServerReadyRequest()).ready
+    assert open_inference.ServerMetadata(oip.ServerMetadataRequest()).name == "strop"
+    for name, version, ready in (
+        ("tiny", "", True),
+        ("tiny", "3", True),
+        ("tiny", "4", False),
+        ("huge", "", False),
+    ):
+        asked = oip.ModelReadyRequest(name=name, version=version)
+        assert open_inference.ModelReady(asked).ready == ready
+    health = health_pb2_grpc.HealthStub(channel)
+    for service in ("", "inference.GRPCInferenceService", "strop.v1.Strop"):
+        reply = health.Check(health_pb2.HealthCheckRequest(service=service))
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
+    assert set(ProtoReflectionDescriptorDatabase(channel).get_services()) == {
+        "inference.GRPCInferenceService",
+        "strop.v1.Strop",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+
+
+def on_input(**fields: Any) -> Change:
+    def change(request: oip.ModelInferRequest) -> None:
+        for name, value in fields.items():
+            if isinstance(value, list):
+                getattr(request.inputs[0], name)[:] = value
+            else:
+                setattr(request.inputs[0], name, value)
+
+    return change
+
+
+def raw_blobs(*blobs: bytes) -> Change:
+    def change(request: oip.ModelInferRequest) -> None:
+        request.inputs[0].ClearField("contents")
+        request.raw_input_contents.extend(blobs)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (on_input(datatype="FP32"), "input 'text' has datatype 'FP32'; send BYTES"),
+        (on_input(name="sentence"), "the inputs are 'sentence'; send the one input 'text'"),
+        (on_input(shape=[2]), r"shape \[2\] but 1 elements"),
+        (on_input(shape=[]), r"shape \[\]; send \[n\] or \[n, 1\]"),
+        (on_input(shape=[1, 2]), r"shape \[1, 2\]; send \[n\] or \[n, 1\]"),
+        (on_input(shape=[1, 1, 1]), r"shape \[1, 1, 1\]"),
+        (on_input(shape=[0]), r"shape \[0\]; .* at least 1"),
+        (on_input(shape=[-1]), r"shape \[-1\]"),
+        (lambda r: r.ClearField("inputs"), "the inputs are none"),
+        (lambda r: r.inputs.add(name="more"), "the inputs are 'text', 'more'"),
+        (lambda r: r.outputs.add(name="logits"), "no output is named 'logits'; ask for: label"),
+        (lambda r: r.raw_input_contents.append(b""), "both raw and typed contents"),
+        (raw_blobs(b"", b""), "raw_input_contents has 2 blobs"),
+        (raw_blobs(b"\x04\x00\x00\x00abc"), "element 0 says it has 4 bytes, but 3 follow"),
+        (raw_blobs(b"\x00\x00"), "a length is cut off after 0 elements"),
+        (
+            lambda r: r.inputs[0].contents.bytes_contents.__setitem__(0, b"good \xff"),
+            "element 0 of input 'text' is not UTF-8 at byte 5",
+        ),
+        (
+            lambda r: setattr(r.parameters["on_long"], "string_param", "split"),
+            "parameter 'on_long' is 'split'; send truncate or refuse",
+        ),
+    ],
+)
+def test_a_bad_request_is_told_what_is_wrong(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, change: Change, message: str
+) -> None:
+    request = typed_contents(["good"])
+    change(request)
+    code, details = fails(open_inference.ModelInfer, request)
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert re.search(message, details), details
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "message"),
+    [
+        ({"texts": []}, "there are no texts; send at least one"),
+        ({"texts": ["good"], "on_long": 7}, "on_long is 7; send one of: ON_LONG_UNSPECIFIED"),
+        ({"texts": ["good"] * 1025}, "1025 texts in one call are too many; at most 1024"),
+    ],
+)
+def test_a_bad_typed_request_is_told_what_is_wrong(
+    strop: typed_grpc.StropStub, request_fields: dict[str, Any], message: str
+) -> None:
+    code, details = fails(strop.Classify, typed.ClassifyRequest(**request_fields))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert message in details
+
+
+def test_another_model_or_version_is_not_found(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, strop: typed_grpc.StropStub
+) -> None:
+    missing = (grpc.StatusCode.NOT_FOUND, "model 'huge' is not served here; ask for 'tiny'")
+    request = typed_contents(["good"])
+    request.model_name = "huge"
+    assert fails(open_inference.ModelInfer, request) == missing
+    assert fails(open_inference.ModelMetadata, oip.ModelMetadataRequest(name="huge")) == missing
+    asked = typed.ClassifyRequest(model="huge", texts=["good"])
+    assert fails(strop.Classify, asked) == missing
+    request.model_name, request.model_version = "tiny", "4"
+    assert fails(open_inference.ModelInfer, request) == (
+        grpc.StatusCode.NOT_FOUND,
+        "model 'tiny' has no version '4' here; ask for '3'",
+    )
+
+
+def test_a_message_over_the_limit_is_refused(strop: typed_grpc.StropStub) -> None:
+    code, _ = fails(strop.Classify, typed.ClassifyRequest(texts=["a" * 2**20]))
+    assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_the_metrics_page_tells_what_happened(
+    server: Any, strop: typed_grpc.StropStub, until: Callable[[Callable[[], Any]], Any]
+) -> None:
+    call = {"service": "strop.v1.Strop", "method": "Classify"}
+
+    def count(code: str) -> float:
+        sample = "strop_request_seconds_count", frozenset({**call, "code": code}.items())
+        return float(server.metrics().get(sample, 0.0))
+
+    before = server.metrics()
+    answered, refused = count("OK"), count("INVALID_ARGUMENT")
+    strop.Classify(typed.ClassifyRequest(texts=["good", "bad", "very bad"]))
+    fails(strop.Classify, typed.ClassifyRequest())
+    until(lambda: count("OK") == answered + 1 and count("INVALID_ARGUMENT") == refused + 1)
+    after = server.metrics()
+
+    def grew(name: str, **labels: str) -> float:
+        key = name, frozenset(labels.items())
+        return float(after[key] - before.get(key, 0.0))
+
+    assert grew("strop_texts_total") == 3
+    for stage in ("tokenise", "queue", "compute"):
+        assert grew("strop_stage_seconds_count", stage=stage) == 1
+    assert grew("strop_batch_texts_sum") == 3
+    # Three texts of 3, 3 and 4 tokens, each aligned to 8.
+    assert grew("strop_batch_tokens_sum") == 24
+    assert grew("strop_batch_padding_share_sum") == pytest.approx(14 / 24)
+    facts = {"model": "tiny", "version": "3", "variant": "fp32"}
+    assert server.metric("strop_model_info", provider="CPUExecutionProvider", **facts) == 1
+    for gauge in ("strop_queue_texts", "strop_queue_tokens", "strop_in_flight_requests"):
+        assert server.metric(gauge) == 0
+    for reason in ("queue_full", "deadline", "cancelled", "draining"):
+        assert server.metric("strop_shed_total", reason=reason) == 0
