@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strop.proto import open_inference_pb2 as pb
+from strop.proto.raw import pack_bytes, pack_fp32, unpack_bytes
 
 from .core import Answer, Probabilities, Timings
 from .errors import InvalidArgumentError
-from .wire import pack_bytes, pack_fp32, unpack_bytes
 
 INPUT = "text"
 OUTPUTS = {"label": "BYTES", "score": "FP32", "probabilities": "FP32"}

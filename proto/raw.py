@@ -1,4 +1,4 @@
-"""Tensor contents to bytes and back, as the Open Inference Protocol packs them. Pure functions."""
+"""Raw tensor contents to values and back, as the Open Inference Protocol packs them."""
 
 import struct
 from collections.abc import Iterable
@@ -35,3 +35,8 @@ def unpack_bytes(raw: bytes) -> list[bytes]:
 def pack_fp32(values: NDArray[np.float32]) -> bytes:
     """An FP32 tensor as raw contents: row-major and little-endian."""
     return values.astype("<f4", copy=False).tobytes()
+
+
+def unpack_fp32(raw: bytes) -> NDArray[np.float32]:
+    """The elements of an FP32 tensor's raw contents, flat; ``ValueError`` when they are cut off."""
+    return np.frombuffer(raw, dtype="<f4")

@@ -1,0 +1,110 @@
+"""A client of a running server: several connections, bytes out, status and bytes back."""
+
+import asyncio
+import itertools
+from dataclasses import dataclass
+from typing import Any, Self
+
+import grpc
+
+from strop.errors import InputError, StropError
+
+from .protocols import WIRES, Reply, TypedWire, Wire, read_reply
+
+CONNECT_SECONDS = 10.0
+WRONG_INPUT = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one call ended."""
+
+    status: str
+    """The name of its gRPC status: ``OK``, ``DEADLINE_EXCEEDED``, …"""
+    reply: bytes = b""
+    """The serialised reply, read only after the load so that the client stays light."""
+    detail: str = ""
+    """The server's message, where it failed."""
+
+
+class Client:
+    """Sends serialised requests round-robin over its connections; use it in an ``async with``."""
+
+    def __init__(self, address: str, *, channels: int = 1, deadline: float = 10.0) -> None:
+        """``deadline``: seconds that each call may take. Connects on ``__aenter__``."""
+        self.address = address
+        self._deadline = deadline
+        # Without its own subchannel pool every channel would share one connection, and so one
+        # worker of a server that spreads connections over processes.
+        self._channels = [
+            grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+            for _ in range(channels)
+        ]
+        self._calls: dict[str, itertools.cycle[Any]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Connect every channel; ``StropError`` at once if nobody listens."""
+        try:
+            await asyncio.gather(*(_connect(channel, self.address) for channel in self._channels))
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections, cancelling calls that are under way."""
+        await asyncio.gather(*(channel.close() for channel in self._channels))
+
+    async def call(self, method: str, request: bytes) -> Outcome:
+        """One call of a unary method by its full name; never raises for what a server answers."""
+        if method not in self._calls:
+            self._calls[method] = itertools.cycle(
+                [channel.unary_unary(method) for channel in self._channels]
+            )
+        try:
+            return Outcome("OK", await next(self._calls[method])(request, timeout=self._deadline))
+        except grpc.aio.AioRpcError as error:
+            return Outcome(error.code().name, detail=error.details() or "")
+
+    async def ask(self, wire: Wire, model: str, texts: list[str], top_k: int = 1) -> Reply:
+        """Ask once and read the answer.
+
+        Raises ``InputError`` with the server's message when it calls the request wrong,
+        ``StropError`` for any other failure.
+        """
+        outcome = await self.call(wire.method, wire.encode(model, texts, top_k))
+        if outcome.status in WRONG_INPUT:
+            raise InputError(f"{self.address} refuses: {outcome.detail} ({outcome.status})")
+        if outcome.status != "OK":
+            raise StropError(f"{self.address} failed: {outcome.detail} ({outcome.status})")
+        return read_reply(wire, outcome.reply, len(texts))
+
+    async def served_model(self, wire: Wire, model: str) -> str:
+        """The model to name in calls: ``model``, or the one that the server serves if it is empty.
+
+        Open Inference calls must name a model and can't list them, so the typed API is asked.
+        """
+        if model or isinstance(wire, TypedWire):
+            return model
+        try:
+            return (await self.ask(WIRES["typed"], "", ["which model answers?"])).model
+        except InputError as error:
+            raise InputError(f"{self.address} doesn't say which model it serves; give --model") from error
+
+
+async def _connect(channel: Any, address: str) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            state = channel.get_state(try_to_connect=True)
+            while state is not grpc.ChannelConnectivity.READY:
+                if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                    raise ConnectionRefusedError
+                await channel.wait_for_state_change(state)
+                state = channel.get_state(try_to_connect=True)
+    except (TimeoutError, ConnectionRefusedError) as error:
+        raise StropError(
+            f"no gRPC server answers at {address}; check the address, or start one with strop serve"
+        ) from error

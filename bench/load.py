@@ -1,0 +1,147 @@
+"""The load: an open loop that sends when it means to, a closed loop that keeps N in flight."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .client import Outcome
+from .pacing import FloatArray
+
+Send = Callable[[int], Awaitable[Outcome]]
+"""Sends the request of that number; the only thing the generator knows of a server."""
+
+REFUSED_PAUSE_SECONDS = 0.01
+"""What a closed-loop caller waits after a failed call, lest refusals become the load."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What happened to each call of one phase; arrays of shape [calls] by intended send time.
+
+    Times are seconds since the phase began. Latency is ``done - intended``: a server that stalls
+    delays the calls behind it too, and a count from ``sent`` would leave their wait out.
+    """
+
+    request: NDArray[np.int64]
+    intended: FloatArray
+    sent: FloatArray
+    done: FloatArray
+    outcomes: tuple[Outcome, ...]
+    begin: float
+    """When measuring began; earlier calls are left out as warm-up."""
+    end: float
+    """When sending ended."""
+    client_cpu: float
+    """CPU seconds of this process per second: near 1, one core is all the client can use."""
+
+    @property
+    def latency(self) -> FloatArray:
+        """Seconds from the intended send to the reply."""
+        return self.done - self.intended
+
+    @property
+    def lag(self) -> FloatArray:
+        """Seconds by which each send came later than intended."""
+        return self.sent - self.intended
+
+
+async def open_loop(send: Send, requests: Iterator[int], times: FloatArray, seconds: float) -> Samples:
+    """Send one call at each of ``times``, whatever became of the earlier ones; wait for them all.
+
+    ``seconds`` is the span that ``times`` lie in. The number of calls, and through their deadline
+    the time, are bounded by the caller.
+    """
+    log = _Log(send)
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+    async with asyncio.TaskGroup() as group:
+
+        def launch(intended: float) -> None:
+            if not stop.is_set():
+                group.create_task(log.call(next(requests), intended))
+
+        try:
+            await asyncio.to_thread(
+                _pace,
+                times,
+                log.start,
+                stop,
+                lambda intended: loop.call_soon_threadsafe(launch, intended),
+            )
+        finally:
+            stop.set()
+    return log.samples(0.0, seconds)
+
+
+async def closed_loop(
+    send: Send,
+    requests: Iterator[int],
+    in_flight: int,
+    seconds: float,
+    *,
+    warmup: float = 0.0,
+    max_calls: int = 500_000,
+) -> Samples:
+    """Keep ``in_flight`` calls under way for ``warmup + seconds`` or ``max_calls``, then end.
+
+    Calls that were answered during the warm-up are left out of the samples.
+    """
+    log = _Log(send)
+
+    async def caller() -> None:
+        while log.now() < warmup + seconds and log.launched < max_calls:
+            outcome = await log.call(next(requests), log.now())
+            if outcome.status != "OK":
+                await asyncio.sleep(REFUSED_PAUSE_SECONDS)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(in_flight):
+            group.create_task(caller())
+    return log.samples(warmup, min(warmup + seconds, log.now()))
+
+
+def _pace(
+    times: FloatArray, start: float, stop: threading.Event, launch: Callable[[float], object]
+) -> None:
+    # In a thread: the timers of uvloop and of epoll round to whole milliseconds.
+    for intended in times.tolist():
+        if stop.wait(max(0.0, start + intended - time.perf_counter())):
+            return
+        launch(intended)
+
+
+@dataclass
+class _Log:
+    """Collects a row per call."""
+
+    send: Send
+    start: float = field(default_factory=time.perf_counter)
+    cpu: float = field(default_factory=time.process_time)
+    launched: int = 0
+    rows: list[tuple[float, float, float, int, Outcome]] = field(default_factory=list)
+
+    def now(self) -> float:
+        return time.perf_counter() - self.start
+
+    async def call(self, request: int, intended: float) -> Outcome:
+        self.launched += 1
+        sent = self.now()
+        outcome = await self.send(request)
+        self.rows.append((intended, sent, self.now(), request, outcome))
+        return outcome
+
+    def samples(self, begin: float, end: float) -> Samples:
+        """The rows answered after ``begin``, in the order of their intended send."""
+        cpu = (time.process_time() - self.cpu) / self.now()
+        rows = sorted((row for row in self.rows if row[2] >= begin), key=lambda row: row[:2])
+        intended, sent, done = (
+            np.array([row[column] for row in rows], dtype=np.float64) for column in range(3)
+        )
+        requests = np.array([row[3] for row in rows], dtype=np.int64)
+        outcomes = tuple(row[4] for row in rows)
+        return Samples(requests, intended, sent, done, outcomes, begin, end, cpu)

@@ -1,0 +1,142 @@
+"""The report of a benchmark: everything measured and assumed, as versioned JSON and for reading."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from strop.errors import InputError
+from strop.host import Host
+
+from .accuracy import Accuracy
+from .config import BenchConfig
+from .cost import dollars_per_million
+from .price_book import Machine
+from .run import Measured
+from .statistics import BUCKETS
+
+SCHEMA = "strop.bench/1"
+LOCAL = ("localhost", "127.", "[::1]", "unix:")
+
+
+@dataclass(frozen=True)
+class Report:
+    """One benchmark."""
+
+    created: datetime
+    host: Host
+    load: float
+    """Processes that wanted a core, on average over the minute before."""
+    versions: Mapping[str, str]
+    config: BenchConfig
+    measured: Measured
+    accuracy: Accuracy | None
+    promised: tuple[str, Mapping[str, float]] | None
+    """The variant and the metrics that its bundle promises."""
+    machines: Sequence[Machine]
+
+    @property
+    def address(self) -> str:
+        """Where the server listened."""
+        return self.config.address
+
+    @property
+    def rate(self) -> float | None:
+        """Texts per second sustained within the SLO; ``None`` where no rate tried met it."""
+        sustained = self.measured.sustained
+        return sustained.summary.rate if sustained else None
+
+    def cost(self, machine: Machine) -> float | None:
+        """US dollars per million texts on ``machine``, were it to reach the rate measured here."""
+        if self.rate is None:
+            return None
+        return dollars_per_million(machine.hourly(), self.rate, self.config.utilisation)
+
+    @property
+    def conditions(self) -> str:
+        """What the rate was measured on, and so what each cost assumes."""
+        if self.address.startswith(LOCAL):
+            return f"measured here on {self.host}, client and server sharing them"
+        return f"measured from {self.host.name} against {self.address}, whose hardware is not known"
+
+    def warnings(self) -> list[str]:
+        """What a reader must know before trusting a number."""
+        measured = self.measured
+        found = []
+        if self.load > 0.5:
+            found.append(f"the machine was not idle before: load {self.load:.1f}")
+        for phase in measured.phases:
+            name = f"{phase.loop} loop" + (f" at {phase.offered:.1f}/s" if phase.offered else "")
+            if limit := phase.summary.client_limited:
+                found.append(f"{name}: the client was the limit, not the server: {limit}")
+            if phase.loop == "closed" and phase.summary.errors:
+                found.append(f"{name}: failed calls: {dict(phase.summary.errors)}")
+        if self.accuracy and self.accuracy.changed:
+            found.append(f"{self.accuracy.changed} texts got another label when asked again")
+        doubts = (machine.doubt(self.created.date()) for machine in self.machines)
+        return found + [doubt for doubt in doubts if doubt]
+
+    def to_json(self) -> str:
+        """The report as ``strop.bench/1``: seconds, texts per second and US dollars throughout."""
+        served = self.measured.served
+        return json.dumps(
+            {
+                "schema": SCHEMA,
+                "created": self.created.isoformat(),
+                "server": {
+                    "address": self.address,
+                    "model": served.model,
+                    "version": served.version,
+                    "variant": served.variant,
+                },
+                "host": asdict(self.host) | {"load_before": self.load},
+                "versions": dict(self.versions),
+                "config": asdict(self.config),
+                "conditions": self.conditions,
+                "sustained_rate": self.rate,
+                "histogram_bounds": BUCKETS.tolist(),
+                "phases": [asdict(phase) for phase in self.measured.phases],
+                "accuracy": self._accuracy(),
+                "costs": [
+                    asdict(machine)
+                    | {"hourly": machine.hourly(), "dollars_per_million": self.cost(machine)}
+                    for machine in self.machines
+                ],
+                "warnings": self.warnings(),
+            },
+            indent=2,
+            default=str,
+        )
+
+    def _accuracy(self) -> dict[str, Any] | None:
+        if self.accuracy is None:
+            return None
+        promised = dict(zip(("variant", "metrics"), self.promised, strict=True)) if self.promised else None
+        return asdict(self.accuracy) | {"margin": self.accuracy.margin, "promised": promised}
+
+
+def write(report: Report, markdown: str, folder: Path) -> Path:
+    """Write ``<date>T<time>-<host>.json`` and ``.md`` into ``folder``; returns the latter.
+
+    Each appears whole or not at all. ``InputError`` if the folder can't be written.
+    """
+    stem = f"{report.created:%Y-%m-%dT%H%M%S}-{report.host.name}"
+    page = folder / f"{stem}.md"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(folder / f"{stem}.json", report.to_json() + "\n")
+        _replace(page, markdown)
+    except OSError as error:
+        raise InputError(f"--out {folder} can't be written: {error.strerror}") from error
+    return page
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,199 @@
+"""The report's tables, composed once and shown twice: in the terminal and in Markdown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from .report import Report
+from .search import Phase
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of ready text; the first column is read from the left, the others are numbers."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    note: str = ""
+    narrow: bool = True
+    """Whether every cell is short enough to stand on one line."""
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report for a person."""
+    for grid in grids(report):
+        table = Table(
+            title=grid.title,
+            title_justify="left",
+            caption=grid.note or None,
+            caption_justify="left",
+            box=SIMPLE_HEAD,
+            pad_edge=False,
+            collapse_padding=True,
+        )
+        for number, name in enumerate(grid.header):
+            table.add_column(name, justify="right" if number else "left", no_wrap=grid.narrow)
+        for row in grid.rows:
+            table.add_row(*row)
+        console.print(table)
+    for warning in report.warnings():
+        console.print(f"warning: {warning}", style="yellow", markup=False)
+    console.print(headline(report), style="bold", markup=False)
+
+
+def to_markdown(report: Report) -> str:
+    """The report as a page: the one number first."""
+    served, config, host = report.measured.served, report.config, report.host
+    parts = [
+        f"# {headline(report)}",
+        f"{report.created:%Y-%m-%d %H:%M} · {config.address} · {config.protocol} API · model"
+        f" {served.model} {served.version} {served.variant} · {config.texts_per_call} texts a call,"
+        f" from {config.texts.name}",
+        f"{host} · {host.memory_bytes / 2**30:.1f} GiB · {host.kernel} · "
+        + ", ".join(f"{name} {version}" for name, version in report.versions.items()),
+    ]
+    for grid in grids(report):
+        lines = [grid.header, ("---", *["---:"] * (len(grid.header) - 1)), *grid.rows]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        parts += [f"## {grid.title}", table, *([grid.note] if grid.note else [])]
+    if warnings := report.warnings():
+        parts += ["## Warnings", "\n".join(f"- {warning}" for warning in warnings)]
+    return "\n\n".join(parts) + "\n"
+
+
+def headline(report: Report) -> str:
+    """The one number first."""
+    slo = f"p99 ≤ {report.config.slo_ms:g} ms"
+    if report.rate is None:
+        first = report.measured.opened[0]
+        return f"No rate tried met {slo}, so there is no cost: at {first.offered:.0f}/s {first.failure}"
+    machine = report.machines[0]
+    return (
+        f"{_dollars(report.cost(machine))} per million queries at {slo}, sustaining"
+        f" {report.rate:.1f} queries/s, on {machine.title} if it is as fast as the machine measured"
+    )
+
+
+def grids(report: Report) -> list[Grid]:
+    """Every table of the report."""
+    found = [_latency(report), _stages(report), _accuracy(report), _cost(report)]
+    return [grid for grid in found if grid.rows]
+
+
+def _latency(report: Report) -> Grid:
+    rows = []
+    for phase in report.measured.phases:
+        summary = phase.summary
+        rows.append(
+            (
+                _name(phase),
+                str(summary.calls),
+                _digits(summary.rate),
+                _digits(summary.goodput),
+                *(_ms(value) for value in summary.percentiles.values()),
+                str(sum(summary.errors.values())),
+                _verdict(phase),
+            )
+        )
+    return Grid(
+        "Load, latency in milliseconds",
+        ("loop", "calls", "texts/s", "in SLO", "p50", "p90", "p99", "p99.9", "errors", "SLO"),
+        rows,
+        "closed: calls in flight; open: texts offered a second, latency from the intended send; in SLO:"
+        " texts a second answered in time."
+        " n/a: too few calls; p99 needs 100, p99.9 1000.",
+    )
+
+
+def _stages(report: Report) -> Grid:
+    rows = [
+        (
+            _name(phase),
+            *(_ms(value) for value in (stages.tokenise, stages.queue, stages.compute, stages.total)),
+            _ms(phase.summary.percentiles["p50"]),
+        )
+        for phase in report.measured.phases
+        if (stages := phase.stages)
+    ]
+    header = ("loop", "tokenise", "queue", "compute", "server total", "round trip")
+    return Grid("Stages, median milliseconds", header, rows)
+
+
+def _accuracy(report: Report) -> Grid:
+    measured = report.accuracy
+    if measured is None:
+        return Grid("", (), ())
+    variant, promise = report.promised or ("", {})
+    rows = []
+    for name in ("accuracy", "macro_f1"):
+        value = getattr(measured, name)
+        promised = promise.get(name)
+        rows.append(
+            (
+                name.replace("_", "-"),
+                f"{value:.4f}",
+                "–" if promised is None else f"{promised:.4f}",
+                "–" if promised is None else f"{value - promised:+.4f}",
+            )
+        )
+    note = f"{measured.texts} of {measured.of} labelled texts answered"
+    if measured.margin:
+        note += f"; for all of them accuracy is known to ±{measured.margin:.4f} (95 %)"
+    header = ("over the wire", "measured", f"promised {variant}".strip(), "difference")
+    return Grid("Accuracy", header, rows, note + ".")
+
+
+def _cost(report: Report) -> Grid:
+    rows = [
+        (
+            machine.title,
+            machine.hardware,
+            f"{machine.hourly():.4f}",
+            _dollars(report.cost(machine)),
+            str(machine.seen or "undated"),
+        )
+        for machine in report.machines
+    ]
+    if report.rate is None:
+        rows = []
+    note = (
+        "An assumption, not a measurement: each machine is taken to reach the"
+        f" {report.rate or 0:.1f} queries/s {report.conditions};"
+        f" {report.config.utilisation:.0%} of it in use."
+    )
+    header = ("machine", "hardware", "$/hour", "$/million", "price seen")
+    return Grid("Cost of a million queries", header, rows, note, narrow=False)
+
+
+def _name(phase: Phase) -> str:
+    if phase.loop == "closed":
+        return f"closed {phase.in_flight}"
+    return f"open {phase.offered:.0f}/s"
+
+
+def _verdict(phase: Phase) -> str:
+    if phase.loop == "closed":
+        return "–"
+    if phase.failure is None:
+        return "met"
+    too_few = phase.summary.percentiles["p99"] is None and not phase.summary.errors
+    return "too few" if too_few else "missed"
+
+
+def _ms(seconds: float | None) -> str:
+    return "n/a" if seconds is None else _digits(seconds * 1e3)
+
+
+def _digits(value: float) -> str:
+    """At least three digits, at most two of them behind the point."""
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+
+
+def _dollars(amount: float | None) -> str:
+    if amount is None:
+        return "n/a"
+    return f"${amount:.3g}" if amount < 100 else f"${amount:,.0f}"

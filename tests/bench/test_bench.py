@@ -1,0 +1,187 @@
+"""``strop bench`` as a user runs it, against a fake server in another process."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUICK = {"--seconds": "3", "--warmup-seconds": "0.2", "--in-flight": "8", "--slo-ms": "1000"}
+
+
+def options(texts: Path, out: Path, *more: str) -> list[str]:
+    words = (
+        {"--texts": str(texts), "--out": str(out)} | QUICK | dict(zip(more[::2], more[1::2], strict=True))
+    )
+    return [word for pair in words.items() for word in pair]
+
+
+@pytest.fixture
+def promise(tmp_path: Path) -> Path:
+    variant = {"name": "int8", "metrics": {"accuracy": 0.80, "macro_f1": 0.6}}
+    manifest = {"schema": "strop.bundle/1", "default_variant": "int8", "variants": [variant]}
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    return file
+
+
+def read(out: Path) -> dict[str, Any]:
+    (file,) = out.glob("*.json")
+    report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return report
+
+
+def test_a_benchmark_prints_its_tables_and_saves_a_report(
+    strop: Any, server: Any, texts: Path, promise: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "reports"
+    code = strop("bench", server.address, *options(texts, out, "--rate", "150", "--promise", str(promise)))
+    printed = capsys.readouterr().out
+    assert code == 0, printed
+    report = read(out)
+    assert report["schema"] == "strop.bench/1"
+    assert report["server"]["variant"] == "int8"
+    assert report["sustained_rate"] == pytest.approx(150, rel=0.1)
+    closed, opened = report["phases"]
+    assert closed["summary"]["percentiles"]["p50"] >= 0.002
+    assert opened["stages"]["compute"] == pytest.approx(0.003)
+    assert sum(opened["summary"]["histogram"]) == 150
+    # The fake gets three of four texts right; every one of the forty was asked.
+    assert report["accuracy"]["accuracy"] == 0.75
+    assert report["accuracy"]["texts"] == report["accuracy"]["of"] == 40
+    assert re.search(r"accuracy +0\.7500 +0\.8000 +-0\.0500", printed)
+    assert "$" in printed
+    assert "An assumption, not a measurement" in printed
+    (page,) = out.glob("*.md")
+    assert page.read_text(encoding="utf-8").startswith("# $")
+    assert {path.suffix for path in out.iterdir()} == {".json", ".md"}
+
+
+def test_the_open_inference_protocol_is_measured_too(
+    strop: Any, server: Any, texts: Path, tmp_path: Path
+) -> None:
+    more = ("--protocol", "open-inference", "--rate", "300", "--texts-per-call", "2")
+    assert strop("bench", server.address, *options(texts, tmp_path, *more)) == 0
+    report = read(tmp_path)
+    assert report["accuracy"]["accuracy"] == 0.75
+    assert [phase["stages"] for phase in report["phases"]] == [None, None]
+
+
+def test_an_slo_that_no_rate_meets_gives_no_cost(
+    strop: Any, server: Any, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ("--slo-ms", "1", "--rate", "300")
+    assert strop("bench", server.address, *options(texts, tmp_path, *more)) == 0
+    report = read(tmp_path)
+    assert report["sustained_rate"] is None
+    assert {cost["dollars_per_million"] for cost in report["costs"]} == {None}
+    assert "No rate tried met p99 ≤ 1 ms" in " ".join(capsys.readouterr().out.split())
+
+
+def test_options_can_stand_in_a_toml_file(strop: Any, server: Any, texts: Path, tmp_path: Path) -> None:
+    prices = tmp_path / "mine.toml"
+    prices.write_text(
+        '[[machine]]\nname = "mine"\ntitle = "Mine"\nhardware = "this"\nsource = "me"\n'
+        "dollars_per_hour = 0.36\nseen = 2026-11-01\n",
+        encoding="utf-8",
+    )
+    config = tmp_path / "strop.toml"
+    config.write_text(
+        f'[bench]\nmachines = ["mine"]\nprices = "{prices}"\nrate = 150.0\nutilisation = 0.5\n',
+        encoding="utf-8",
+    )
+    assert strop("bench", server.address, *options(texts, tmp_path / "out", "--config", str(config))) == 0
+    report = read(tmp_path / "out")
+    (cost,) = report["costs"]
+    by_hand = 1e6 * 0.36 / 3600 / (report["sustained_rate"] * 0.5)
+    assert cost["dollars_per_million"] == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "complaint"),
+    [
+        (("--machines", "hf-l5"), 2, "did you mean hf-l4?"),
+        (("--seconds", "0"), 2, "--seconds is 0.0"),
+        (("--model", "nope"), 2, "no model 'nope'"),
+        (("--promise", "nowhere"), 2, "--promise nowhere can't be read"),
+        (("--texts", "nowhere.jsonl"), 2, "--texts nowhere.jsonl can't be read"),
+        (("--second", "3"), 2, "--seconds"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_report(
+    strop: Any,
+    server: Any,
+    texts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    option: tuple[str, str],
+    code: int,
+    complaint: str,
+) -> None:
+    arguments = {"--texts": str(texts)} | {option[0]: option[1]}
+    flags = [word for pair in arguments.items() for word in pair]
+    assert strop("bench", server.address, "--out", str(tmp_path / "out"), *flags) == code
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_bundle_that_the_server_does_not_run_is_refused_before_the_load(
+    strop: Any, server: Any, texts: Path, promise: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promise.write_text(promise.read_text(encoding="utf-8").replace("int8", "fp16"), encoding="utf-8")
+    assert strop("bench", server.address, *options(texts, tmp_path / "out", "--promise", str(promise))) == 2
+    assert "the server runs int8, it has fp16" in capsys.readouterr().err
+
+
+def test_a_server_that_is_not_there_is_said_at_once(
+    strop: Any, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        assert strop("bench", address, *options(texts, tmp_path)) == 1
+    assert f"no gRPC server answers at {address}" in capsys.readouterr().err
+
+
+def test_a_server_that_refuses_everything_is_an_error(
+    strop: Any, server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = tmp_path / "fail.jsonl"
+    texts.write_text('{"text": "fail now"}\n', encoding="utf-8")
+    assert strop("bench", server.address, *options(texts, tmp_path / "out")) == 1
+    assert "the queue is full (RESOURCE_EXHAUSTED)" in capsys.readouterr().err
+
+
+def test_a_server_that_goes_away_is_an_error_and_not_a_report(
+    fresh_server: Any, texts: Path, tmp_path: Path
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "strop", "bench", fresh_server.address, *options(texts, tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert fresh_server.next_line() == "loaded"
+        fresh_server.process.kill()
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert error.startswith("strop: the server went away")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_ends_it_without_a_report(fresh_server: Any, texts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "strop", "bench", fresh_server.address, "--texts", str(texts)]
+    with subprocess.Popen([*command, "--out", str(out)], stderr=subprocess.PIPE, text=True) as process:
+        assert fresh_server.next_line() == "loaded"
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert not out.exists()

@@ -1,0 +1,32 @@
+"""The options of a benchmark."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from strop.bench.config import BenchConfig
+from strop.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "flag"),
+    [
+        ("seconds", 0.0, "--seconds is 0.0"),
+        ("seconds", float("nan"), "--seconds is nan"),
+        ("seconds", float("inf"), "--seconds is inf"),
+        ("warmup_seconds", -1.0, "--warmup-seconds is -1.0"),
+        ("in_flight", 0, "--in-flight is 0"),
+        ("rate", -3.0, "--rate is -3.0"),
+        ("rate", 1e9, "--rate 1e\\+09 over --seconds 30"),
+        ("slo_ms", 0.0, "--slo-ms is 0.0"),
+        ("deadline_ms", 50.0, "--deadline-ms is 50, below --slo-ms 100"),
+        ("texts_per_call", 0, "--texts-per-call is 0"),
+        ("channels", -1, "--channels is -1"),
+        ("utilisation", 1.5, "--utilisation is 1.5"),
+        ("machines", (), "--machines is empty"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named_with_its_value(option: str, value: Any, flag: str) -> None:
+    with pytest.raises(InputError, match=flag):
+        BenchConfig("127.0.0.1:1", texts=Path("x"), **{option: value})

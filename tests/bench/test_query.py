@@ -1,0 +1,56 @@
+"""``strop query`` as a user runs it, against a fake server in another process."""
+
+import io
+from typing import Any
+
+import pytest
+
+
+def test_both_apis_answer_with_label_score_and_times(
+    strop: Any, server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert strop("query", server.address, "good [film]", "--protocol", "both") == 0
+    printed = capsys.readouterr().out
+    rows = [line.split() for line in printed.splitlines() if line.strip().startswith("good [film]")]
+    typed, open_inference = rows
+    assert typed[2:-1] == ["good", "0.7500", "1.00", "2.00", "3.00", "6.00"]
+    assert float(typed[-1]) >= 2
+    assert open_inference[2:-1] == ["good", "0.7500", "–", "–", "–", "–"]
+    assert "fake 1 int8, typed API" in printed
+
+
+def test_top_k_shows_the_next_labels(strop: Any, server: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert strop("query", server.address, "good", "--top-k", "0") == 0
+    printed = capsys.readouterr().out
+    assert "other" in printed
+    assert "0.2500" in printed
+
+
+def test_without_a_text_the_lines_of_the_standard_input_are_asked(
+    strop: Any, server: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("good one\nbad one\n"))
+    assert strop("query", server.address) == 0
+    printed = capsys.readouterr().out
+    assert "good one" in printed
+    assert "bad one" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "complaint"),
+    [
+        (["x", "--model", "nope"], 2, "no model 'nope'"),
+        (["fail"], 1, "the queue is full"),
+        (["x", "--top-k", "-1"], 2, "--top-k is -1"),
+        (["x", "--timeout", "0"], 2, "--timeout is 0.0"),
+        (["x", "--protocol", "rest"], 2, "Invalid value"),
+        (["hang", "--timeout", "0.1"], 1, "DEADLINE_EXCEEDED"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(
+    strop: Any, server: Any, capsys: pytest.CaptureFixture[str], words: list[str], code: int, complaint: str
+) -> None:
+    assert strop("query", server.address, *words) == code
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert error.count("\n") == 1
