@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +22,15 @@ from .evaluate import BATCH_TOKENS, HeldOut, Measurement, class_indices, measure
 from .gate import Verdict
 from .graph import export_graph
 from .packed import packed_layout
-from .quantise import quantise_int8
+from .quantise import Feeds, quantise_int8
 from .report import REPORT_FILE, Candidate, markdown
 from .writer import seal, staged
 
 REFERENCE = "fp32"
 PROVIDER = "CPUExecutionProvider"
+# Each writes the compressed form of an fp32 graph to another file, given calibration feeds.
+Recipe = Callable[[Path, Path, Iterable[Feeds]], None]
+RECIPES: Mapping[str, Recipe] = {"int8": quantise_int8}
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "transformers")
 
 
@@ -75,7 +78,9 @@ class _Source:
         return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
 
 
-def build(config: ExportConfig, progress: Progress) -> list[Candidate]:
+def build(
+    config: ExportConfig, progress: Progress, recipes: Mapping[str, Recipe] = RECIPES
+) -> list[Candidate]:
     """Write the bundle of ``config.run`` and return every variant that was tried.
 
     Raises ``InputError`` when the run is incomplete, its data changed, or the bundle exists, and
@@ -84,7 +89,8 @@ def build(config: ExportConfig, progress: Progress) -> list[Candidate]:
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = _Source.open(config)
-        graphs = _write_graphs(stage, config, source, progress)
+        wanted = {name: recipes[name] for name in config.recipes}
+        graphs = _write_graphs(stage, wanted, source, progress)
         progress.step("measuring on the held-out split")
         measurements = measure(
             {name: Session(path, provider=PROVIDER) for name, path in graphs.items()},
@@ -105,19 +111,19 @@ def build(config: ExportConfig, progress: Progress) -> list[Candidate]:
 
 
 def _write_graphs(
-    stage: Path, config: ExportConfig, source: _Source, progress: Progress
+    stage: Path, recipes: Mapping[str, Recipe], source: _Source, progress: Progress
 ) -> dict[str, Path]:
     """The reference graph and one for each recipe, by variant name."""
-    graphs = {name: stage / "variants" / name / "model.onnx" for name in (REFERENCE, *config.recipes)}
+    graphs = {name: stage / "variants" / name / "model.onnx" for name in (REFERENCE, *recipes)}
     for path in graphs.values():
         path.parent.mkdir(parents=True)
     progress.step("writing the fp32 graph")
     example = next(iter(source.calibration_batches()))
     export_graph(source.model, source.layout, example, graphs[REFERENCE])
-    for recipe in config.recipes:
-        progress.step(f"calibrating {recipe}")
+    for name, recipe in recipes.items():
+        progress.step(f"compressing to {name}")
         feeds = map(source.layout.feeds, source.calibration_batches())
-        quantise_int8(graphs[REFERENCE], graphs[recipe], feeds)
+        recipe(graphs[REFERENCE], graphs[name], feeds)
     return graphs
 
 

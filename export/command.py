@@ -47,15 +47,19 @@ class _Watcher:
         self._bars.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: object, *_: object) -> None:
+        if failure is None:
+            self._finish()
         self._bars.stop()
 
     def step(self, name: str) -> None:
         """A named step begins; the one before it is done."""
-        for task in self._bars.task_ids:
-            total = self._bars.tasks[task].total or 1
-            self._bars.update(task, completed=total)
+        self._finish()
         self._bars.add_task(name, total=1)
+
+    def _finish(self) -> None:
+        for task in self._bars.tasks:
+            self._bars.update(task.id, completed=task.total)
 
     def measured(self, texts: int, total: int) -> None:
         """Move the newest step's bar."""

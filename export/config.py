@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
-Recipe = Literal["int8"]
+RecipeName = Literal["int8"]
 
 
 @Parameter(name="*")
@@ -25,7 +25,7 @@ class ExportConfig:
     """What the served model is called. Default: the run directory's name."""
     version: str = "1"
     """The served model's version; raise it when you export the same name again."""
-    recipes: tuple[Recipe, ...] = ("int8",)
+    recipes: tuple[RecipeName, ...] = ("int8",)
     """Compressed forms to try beside fp32, each behind the accuracy gate. --empty-recipes for none."""
     gate: float = 0.99
     """Smallest share of the fp32 accuracy a variant may keep. Lower it to trade accuracy for speed."""

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, f1_score
+
+from strop.train.scores import headline
 
 from .bundle import Encoded, PackedLayout, Session, softmax
 
 # Tokens in a measured batch: the size at which packed sequences ran fastest on x86 cores.
 BATCH_TOKENS = 128
+# Texts that are asked again alone, to see whether their answer depends on their batch.
+ALONE_TEXTS = 500
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Measurement:
     """Shape [n, classes], in the split's order."""
     tokens_per_second: float
     """Median over batches, one thread, padding not counted."""
+    batch_difference: float
+    """Largest absolute difference of a probability between a text alone and in its batch."""
 
     @property
     def predictions(self) -> NDArray[np.int64]:
@@ -39,12 +44,12 @@ class Measurement:
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     def metrics(self, held_out: HeldOut, reference: "Measurement") -> dict[str, float]:
-        """``accuracy`` and ``macro_f1`` against the labels, ``agreement`` with the reference."""
-        labels, predictions = held_out.labels, self.predictions
-        return {
-            "accuracy": float(accuracy_score(labels, predictions)),
-            "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
-            "agreement": float((predictions == reference.predictions).mean()),
+        """``accuracy`` and ``macro_f1`` against the labels, ``agreement`` with the reference's
+        predictions, and ``batch_difference``.
+        """
+        return headline(held_out.labels.tolist(), self.predictions.tolist()) | {
+            "agreement": float((self.predictions == reference.predictions).mean()),
+            "batch_difference": self.batch_difference,
         }
 
 
@@ -70,10 +75,13 @@ def measure(
             probabilities[name].append(softmax(logits))
         done += len(batch)
         progress(done, len(held_out.texts))
-    return {
-        name: Measurement(np.concatenate(probabilities[name]), float(np.median(rates[name])))
-        for name in sessions
-    }
+    measurements = {}
+    for name, session in sessions.items():
+        rows = np.concatenate(probabilities[name])
+        alone = [softmax(session.run(layout.feeds([text.ids]))) for text in held_out.encoded[:ALONE_TEXTS]]
+        difference = float(np.abs(np.concatenate(alone) - rows[:ALONE_TEXTS]).max())
+        measurements[name] = Measurement(rows, float(np.median(rates[name])), difference)
+    return measurements
 
 
 def class_indices(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:

@@ -92,7 +92,7 @@ def test_what_is_not_a_manifest_is_refused_in_one_line(bundle, text):
 
 
 def test_an_unknown_variant_is_answered_with_those_there_are(bundle):
-    with pytest.raises(InputError, match="variant 'int4' is not in .*; it has: fp32"):
+    with pytest.raises(InputError, match=r"variant 'int4' is not in .*; it has: fp32"):
         Bundle.open(bundle).variant("int4")
 
 
