@@ -28,10 +28,19 @@ app = App(
     name="strop",
     version=__version__,
     help="From labelled text to a costed gRPC endpoint on one edge box.",
+    suppress_keyboard_interrupt=False,
     help_epilogue="Options can also stand in a TOML file (--config), under their command's name.",
 )
 for _place, (_name, (_target, _help)) in enumerate(COMMANDS.items()):
     app.command(_target, name=_name, help=_help, sort_key=_place)
+
+
+# Errors and exit codes are ours to report, below; cyclopts would end the process itself.
+_OURS: dict[str, Any] = {
+    "exit_on_error": False,
+    "print_error": False,
+    "result_action": "return_value",
+}
 
 
 @app.meta.default
@@ -41,7 +50,7 @@ def _launch(
 ) -> Any:
     if config is not None:
         app.config = Dict(_read_config(config), source=str(config))
-    return app(tokens, exit_on_error=False, print_error=False)
+    return app(tokens, **_OURS)
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -61,7 +70,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns 0, 2 for bad usage or input, 1 for failure, 130 when interrupted."""
     try:
-        app.meta(arguments, exit_on_error=False, print_error=False)
+        app.meta(arguments, **_OURS)
     except cyclopts.CycloptsError as error:
         return _complain(str(error), 2)
     except StropError as error:

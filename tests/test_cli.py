@@ -1,0 +1,85 @@
+"""The command line, from outside: help, options from TOML, one-line errors, exit codes."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def strop(tmp_path):
+    """Run ``strop`` in an empty folder; gives the finished process."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "strop", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=60,
+        )
+
+    return run
+
+
+def one_line(done, code):
+    """The single line of an error."""
+    assert done.returncode == code, done.stderr
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("command", ["", "data", "train", "export", "serve", "query", "bench", "demo"])
+def test_every_command_has_help(strop, command):
+    done = strop(*command.split(), "--help")
+    assert done.returncode == 0
+    assert "Usage: strop" in done.stdout
+
+
+def test_an_unknown_command_suggests_the_nearest(strop):
+    assert 'Did you mean "train"?' in one_line(strop("trian"), 2)
+
+
+def test_an_unknown_flag_suggests_the_nearest(strop):
+    assert "Did you mean --gate" in one_line(strop("export", "run", "--gat", 1), 2)
+
+
+def test_a_missing_argument_is_named(strop):
+    assert "--run" in one_line(strop("export"), 2)
+
+
+def test_options_come_from_toml_and_flags_win(strop, tmp_path):
+    (tmp_path / "strop.toml").write_text('[export]\nrun = "nowhere"\ngate = 7.0\n')
+    assert "--gate is 7.0" in one_line(strop("export", "--config", "strop.toml"), 2)
+    done = strop("export", "--config", "strop.toml", "--gate", 0.9)
+    assert "nowhere" in one_line(done, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[export]\ncalibration_text = 5\n", "Did you mean --calibration-texts?"),
+        ("[exprot]\ngate = 1.0\n", "unknown section [exprot]; did you mean [export]?"),
+        ("[export\n", "can't be read"),
+    ],
+)
+def test_a_mistake_in_the_toml_is_named_with_its_file(strop, tmp_path, text, message):
+    (tmp_path / "strop.toml").write_text(text)
+    line = one_line(strop("export", "run", "--config", "strop.toml"), 2)
+    assert message in line
+    assert "strop.toml" in line
+
+
+def test_a_missing_toml_is_named(strop):
+    assert "--config none.toml" in one_line(strop("export", "run", "--config", "none.toml"), 2)
+
+
+def test_a_missing_package_is_named_with_what_to_install():
+    script = """
+import sys
+sys.modules["onnxruntime"] = None
+from strop.cli import main
+sys.exit(main(["serve", "bundle"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "'onnxruntime' is not installed; pip install" in one_line(done, 1)
