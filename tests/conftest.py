@@ -1,0 +1,134 @@
+"""A tiny encoder, a tiny data set and a finished tiny run: real files, made in seconds."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+WORDS = {
+    "good": ("lovely", "superb", "charming", "brilliant", "delightful"),
+    "bad": ("dreadful", "boring", "clumsy", "awful", "tedious"),
+    "plain": ("average", "usual", "ordinary", "standard", "common"),
+}
+NEUTRAL = ("the", "film", "was", "and", "so", "a", "story", "with", "actor", "it", "is")
+TINY_TOKENS = 32
+"""What the tiny encoder takes at most."""
+
+
+def tiny_rows(count: int) -> list[dict[str, str]]:
+    """Different texts, whose class is told by two of their words."""
+    chance = random.Random(0)
+    rows: dict[str, dict[str, str]] = {}
+    while len(rows) < count:
+        label = chance.choice(list(WORDS))
+        words = [*chance.choices(NEUTRAL, k=chance.randint(3, 9)), *chance.choices(WORDS[label], k=2)]
+        chance.shuffle(words)
+        text = " ".join(words)
+        rows[text] = {"text": text, "label": label}
+    return list(rows.values())
+
+
+def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
+    """Write one JSON object a line."""
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 192 training, 32 validation and 32 test texts of three classes."""
+    folder = tmp_path_factory.mktemp("tiny_data")
+    rows = tiny_rows(256)
+    for name, place in (
+        ("train", slice(192)),
+        ("validation", slice(192, 224)),
+        ("test", slice(224, 256)),
+    ):
+        write_jsonl(folder / f"{name}.jsonl", rows[place])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BERT of two layers, 32 wide, with a WordPiece tokenizer: a Hugging Face folder."""
+    folder = tmp_path_factory.mktemp("tiny_encoder")
+    save_tiny_encoder(folder, "bert")
+    return folder
+
+
+@pytest.fixture
+def make_encoder() -> Callable[[Path, str], None]:
+    """Makes a tiny encoder of a model type, such as ``roberta``, in a folder."""
+    return save_tiny_encoder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_data: Path) -> Path:
+    """A finished LoRA run of the tiny encoder on the tiny data."""
+    from strop.train.command import train
+    from strop.train.config import TrainConfig
+
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    train(
+        TrainConfig(
+            tiny_data,
+            model=str(tiny_encoder),
+            out=out,
+            epochs=6,
+            batch_size=8,
+            learning_rate=5e-3,
+            max_tokens=TINY_TOKENS,
+            threads=1,
+        )
+    )
+    return out
+
+
+def save_tiny_encoder(folder: Path, model_type: str) -> None:
+    """Save a random encoder of a family, without a head, and a tokenizer that knows the words."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+    from strop.train.encoder import quieten
+
+    quieten()
+    special = ("[UNK]", "[PAD]", "[CLS]", "[SEP]")
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    pieces = (*special, *letters, *(f"##{letter}" for letter in letters), *NEUTRAL)
+    vocabulary = {
+        word: number for number, word in enumerate(dict.fromkeys([*pieces, *sum(WORDS.values(), ())]))
+    }
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",  # noqa: S106
+        unk_token="[UNK]",  # noqa: S106
+        cls_token="[CLS]",  # noqa: S106
+        sep_token="[SEP]",  # noqa: S106
+    ).save_pretrained(folder)
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+    }
+    if model_type == "distilbert":
+        sizes = {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64}
+    offset = 2 if model_type in {"roberta", "xlm-roberta", "mpnet"} else 0
+    config = AutoConfig.for_model(
+        model_type,
+        vocab_size=len(vocabulary),
+        max_position_embeddings=TINY_TOKENS + offset,
+        pad_token_id=1,  # as in RoBERTa, whose positions begin after it
+        initializer_range=0.1,  # at the usual 0.02, so small an encoder says nothing of its text
+        **sizes,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        AutoModel.from_config(config).save_pretrained(folder)

@@ -1,0 +1,94 @@
+"""Which encoders are taken, and that a saved run answers as the model that was trained."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from strop.errors import InputError
+from strop.train.config import TrainConfig
+from strop.train.encoder import PACKABLE, Encoder
+from strop.train.weights import load_weights, save_weights, trainable
+
+LABELS = ("bad", "good", "plain")
+TINY_TOKENS = 32
+Make = Callable[[Path, str], None]
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("model_type", PACKABLE)
+def test_saved_weights_answer_as_the_trained_model_did(
+    tmp_path: Path, make_encoder: Make, model_type: str, method: str
+) -> None:
+    folder = tmp_path / "base"
+    make_encoder(folder, model_type)
+    encoder = Encoder.open(str(folder))
+    config = TrainConfig(Path("d"), model=str(folder), out=tmp_path, method=method, lora_rank=2)  # type: ignore[arg-type]
+    model = trainable(encoder, LABELS, config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.1 * torch.randn_like(weight))
+    save_weights(model, tmp_path)
+    ids = torch.tensor([[2, 45, 50, 61, 3], [2, 70, 45, 45, 3]])
+    model.train(False)
+    with torch.no_grad():
+        expected = model(input_ids=ids).logits
+        found = load_weights(tmp_path, str(folder), LABELS)(input_ids=ids).logits
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model_type", PACKABLE)
+def test_the_longest_text_is_what_the_positions_allow(
+    tmp_path: Path, make_encoder: Make, model_type: str
+) -> None:
+    make_encoder(tmp_path, model_type)
+    encoder = Encoder.open(str(tmp_path))
+    model, _ = encoder.classifier(LABELS)
+    assert encoder.longest == TINY_TOKENS
+    ids = torch.full((1, encoder.longest), 45)
+    assert model(input_ids=ids).logits.shape == (1, 3)
+    encoder.require_tokens(TINY_TOKENS)
+    with pytest.raises(InputError, match=rf"--max-tokens is 33, but .* takes at most {TINY_TOKENS}"):
+        encoder.require_tokens(33)
+
+
+def test_the_class_names_are_in_the_models_config(tiny_encoder: Path) -> None:
+    model, _ = Encoder.open(str(tiny_encoder)).classifier(LABELS)
+    assert model.config.label2id == {"bad": 0, "good": 1, "plain": 2}
+
+
+def test_another_family_is_refused_by_name_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "deberta-v2"}))
+    with pytest.raises(InputError, match=r"type 'deberta-v2', which is refused: packed export needs"):
+        Encoder.open(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/no/where", "a/b/c"])
+def test_a_missing_folder_is_refused_without_asking_the_hub(name: str) -> None:
+    with pytest.raises(InputError, match="is not a folder; give a model folder or a hub id"):
+        Encoder.open(name)
+
+
+def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can't be loaded \(") as refusal:
+        Encoder.open(str(tmp_path))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_folder_without_weights_is_refused_in_one_line(tmp_path: Path, make_encoder: Make) -> None:
+    make_encoder(tmp_path, "bert")
+    (tmp_path / "model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(InputError, match=r"can't be loaded \(") as refusal:
+        Encoder.open(str(tmp_path)).classifier(LABELS)
+    assert "\n" not in str(refusal.value)
+
+
+def test_weights_of_another_size_are_refused(tmp_path: Path, make_encoder: Make) -> None:
+    make_encoder(tmp_path, "bert")
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    with pytest.raises(InputError, match="lacks the weights of its encoder"):
+        Encoder.open(str(tmp_path)).classifier(LABELS)

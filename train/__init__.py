@@ -1,0 +1,1 @@
+"""Train: labelled data to a run directory."""

@@ -1,0 +1,123 @@
+"""What the trainer is told between steps: when to evaluate, when to stop, what to show."""
+
+import signal
+import sys
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+class EvaluationSchedule(TrainerCallback):
+    """Scores the validation split evenly within each epoch, always at its end, and saves then."""
+
+    def __init__(self, steps_per_epoch: int, epochs: int, per_epoch: int) -> None:
+        self.last = steps_per_epoch * epochs
+        self.steps = frozenset(
+            epoch * steps_per_epoch + round(steps_per_epoch * part / per_epoch)
+            for epoch in range(epochs)
+            for part in range(1, per_epoch + 1)
+        )
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Ask for an evaluation and a checkpoint where one is due."""
+        if state.global_step in self.steps:
+            control.should_evaluate = control.should_save = True
+
+
+class Interrupt(TrainerCallback):
+    """Ctrl-C ends training after the step under way, with a checkpoint; a second one at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> Self:
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Save and stop, if that was asked."""
+        if self.asked:
+            control.should_save = control.should_training_stop = True
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("- steps/s" if speed is None else f"{speed:.2f} steps/s")
+
+
+class ProgressBar(TrainerCallback):
+    """A bar with rate and time left, and a line for each evaluation, on standard error."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._bar = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]}"),
+            _RateColumn(),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=self._console,
+        )
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Set the bar to the step that a resumed run begins with."""
+        self._task = self._bar.add_task("", total=state.max_steps, loss="-")
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=state.global_step)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Show the newest loss, or what an evaluation found."""
+        if logs and "loss" in logs:
+            self._bar.update(self._task, loss=f"{logs['loss']:.3f}")
+        if logs and "eval_loss" in logs:
+            self._console.print(
+                f"step {state.global_step} of {state.max_steps}: validation loss"
+                f" {logs['eval_loss']:.4f}, accuracy {logs['eval_accuracy']:.4f},"
+                f" macro-F1 {logs['eval_macro_f1']:.4f}"
+            )

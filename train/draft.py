@@ -1,0 +1,117 @@
+"""A run directory while it is written: refused when occupied, resumed when it is the same run."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from strop.errors import InputError
+
+from .config import TrainConfig, flag
+from .run import CHECKPOINTS_FOLDER, CONFIG_FILE, HISTORY_FILE, METRICS_FILE, RUN_FILE, SCHEMA
+
+# What may differ when a run is resumed: they don't change what is learnt.
+FREE = ("out", "resume", "threads")
+
+
+def refuse_occupied(config: TrainConfig) -> None:
+    """Raise ``InputError`` unless ``--out`` is free, or with ``--resume`` holds an unfinished run."""
+    out = config.out
+    if (out / RUN_FILE).exists():
+        raise InputError(f"--out {out} holds a finished run; name another folder or remove it")
+    unfinished = (out / CONFIG_FILE).is_file()
+    if config.resume and not unfinished:
+        raise InputError(f"--out {out} holds no unfinished run; leave out --resume")
+    if unfinished and not config.resume:
+        raise InputError(
+            f"--out {out} holds an unfinished run; add --resume to go on, or name another folder"
+        )
+    if not unfinished and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"--out {out} is not an empty folder; name another")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An unfinished run directory."""
+
+    root: Path
+    settings: Mapping[str, Any]
+    """The options, with paths made absolute and defaults resolved."""
+
+    @classmethod
+    def begin(cls, config: TrainConfig, base_model: str, data_sha256: str) -> Self:
+        """Make the directory, or take up the one that ``--resume`` names.
+
+        Raises ``InputError`` when that one was begun with other options or other data.
+        """
+        refuse_occupied(config)
+        settings = asdict(config) | {
+            "data": str(config.data.resolve()),
+            "out": str(config.out.resolve()),
+            "model": base_model,
+            "lora_alpha": config.alpha,
+            "learning_rate": config.peak_learning_rate,
+            "threads": config.thread_count,
+        }
+        begun = {name: value for name, value in settings.items() if name not in FREE}
+        begun["data_sha256"] = data_sha256
+        path = config.out / CONFIG_FILE
+        if config.resume:
+            _refuse_other(config.out, json.loads(path.read_text(encoding="utf-8")), begun)
+        else:
+            config.out.mkdir(parents=True, exist_ok=True)
+            write_json(path, begun)
+        return cls(config.out, settings)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the trainer keeps its checkpoints until the run is finished."""
+        return self.root / CHECKPOINTS_FOLDER
+
+    def finish(
+        self,
+        metrics: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]],
+        record: Mapping[str, Any],
+    ) -> None:
+        """Write the measurements and, last, the record that makes the run complete."""
+        write_json(self.root / METRICS_FILE, metrics)
+        rows = "".join(f"{json.dumps(row)}\n" for row in history)
+        (self.root / HISTORY_FILE).write_text(rows, encoding="utf-8")
+        write_json(
+            self.root / RUN_FILE,
+            {"schema": SCHEMA, "config": self.settings, "git_commit": _git_commit(), **record},
+        )
+        shutil.rmtree(self.checkpoints)
+        (self.root / CONFIG_FILE).unlink()
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a file that is whole or not there."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.rename(path)
+
+
+def _refuse_other(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name, value in now.items():
+        if before.get(name) == value:
+            continue
+        if name == "data_sha256":
+            raise InputError(f"the data changed since the run in {out} began; begin a new run")
+        raise InputError(
+            f"{flag(name)} is {value}, but the run in {out} began with {before.get(name)};"
+            " resume it with that, or begin a new run"
+        )
+
+
+def _git_commit() -> str | None:
+    """The commit of the working directory's repository, marked when files differ from it."""
+    if shutil.which("git") is None:
+        return None
+    command = ("git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None

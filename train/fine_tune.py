@@ -1,0 +1,119 @@
+"""Labelled data and an encoder to a finished run."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, set_seed
+
+from strop.host import read_host, read_versions
+
+from .baseline import score_baselines
+from .batches import Item, encode
+from .config import TrainConfig
+from .draft import Draft
+from .encoder import Encoder
+from .loop import fit
+from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
+from .predict import predict
+from .report import REPORT_FILE, Report
+from .run import TOKENIZER_FOLDER
+from .scores import Scores
+from .splits import SPLITS, Splits
+from .weights import load_weights, save_weights, trainable
+
+PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")
+
+
+def fine_tune(config: TrainConfig, splits: Splits) -> Report:
+    """Train, score what was saved, write the run directory and return its report.
+
+    Raises ``InputError`` when the model or ``--out`` can't be used, before anything is written,
+    and ``InterruptError`` when the user stopped it.
+    """
+    started = time.monotonic()
+    torch.set_num_threads(config.thread_count)
+    set_seed(config.seed)
+    encoder = Encoder.open(config.model)
+    encoder.require_tokens(config.max_tokens)
+    tokenizer = encoder.tokenizer()
+    model = trainable(encoder, splits.labels, config)
+    items = {
+        name: encode(part, tokenizer, splits.labels, config.max_tokens)
+        for name, part in splits.parts.items()
+    }
+    draft = Draft.begin(config, encoder.name, splits.sha256)
+    pad = encoder.config.pad_token_id
+    history = fit(
+        model,
+        items["train"],
+        items["validation"],
+        pad_token_id=pad,
+        config=config,
+        checkpoints=draft.checkpoints,
+    )
+    tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
+    save_weights(model, draft.root)
+    report = _report(config, splits, items, load_weights(draft.root, encoder.name, splits.labels), pad)
+    _draw(draft, report, splits.labels, history)
+    draft.finish(
+        {
+            "validation": asdict(report.validation),
+            "test": asdict(report.test),
+            "baselines": report.baselines,
+        },
+        history,
+        _record(config, encoder.name, splits, started),
+    )
+    return report
+
+
+def _report(
+    config: TrainConfig,
+    splits: Splits,
+    items: Mapping[str, Sequence[Item]],
+    model: PreTrainedModel,
+    pad_token_id: int,
+) -> Report:
+    """Scores of the model as it was read back from disk."""
+    scores = {
+        name: Scores.of(
+            [item["labels"] for item in items[name]],
+            predict(model, items[name], pad_token_id),
+            splits.labels,
+        )
+        for name in ("validation", "test")
+    }
+    baselines = score_baselines(splits.train, splits.test, splits.labels)
+    return Report(config.method, scores["validation"], scores["test"], baselines)
+
+
+def _draw(
+    draft: Draft, report: Report, labels: Sequence[str], history: Sequence[Mapping[str, Any]]
+) -> None:
+    draw_loss_curve(draft.root / LOSS_CURVE, history)
+    draw_confusion_matrix(draft.root / CONFUSION_MATRIX, report.test, labels)
+    markdown = report.markdown(draft.settings)
+    (draft.root / REPORT_FILE).write_text(markdown, encoding="utf-8")
+
+
+def _record(config: TrainConfig, base_model: str, splits: Splits, started: float) -> dict[str, Any]:
+    """Where a run comes from; its options are recorded beside it."""
+    on_gpu = torch.cuda.is_available()
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(time.monotonic() - started, 1),
+        "labels": splits.labels,
+        "data": {
+            "path": str(config.data.resolve()),
+            "sha256": splits.sha256,
+            "examples": {name: len(splits.parts[name]) for name in SPLITS},
+        },
+        "base_model": base_model,
+        "versions": read_versions(PACKAGES),
+        "host": asdict(read_host()),
+        "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+    }

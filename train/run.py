@@ -1,0 +1,93 @@
+"""The run directory: what strop train leaves and strop export reads."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from strop.errors import InputError
+
+from .splits import Splits, load_splits
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+SCHEMA = "strop.run/1"
+RUN_FILE = "run.json"
+CONFIG_FILE = "config.json"
+METRICS_FILE = "metrics.json"
+HISTORY_FILE = "history.jsonl"
+TOKENIZER_FOLDER = "tokenizer"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    root: Path
+    config: Mapping[str, Any]
+    """The options of strop train, by field name."""
+    labels: tuple[str, ...]
+    """The class names; a class's id is its place here."""
+    data: Path
+    data_sha256: str
+    base_model: str
+    """A hub id, or a folder's absolute path."""
+    max_tokens: int
+    metrics: Mapping[str, Any]
+    """Scores of ``validation`` and ``test``, and of the ``baselines`` on the test split."""
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Read a run directory; ``InputError`` when it isn't one or isn't finished."""
+        path = root / RUN_FILE
+        if not path.is_file():
+            if (root / CONFIG_FILE).is_file():
+                raise InputError(
+                    f"{root} is an unfinished run; repeat its strop train command with --resume"
+                )
+            raise InputError(f"{root} is not a run: {RUN_FILE} is missing; make one: strop train")
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            metrics = json.loads((root / METRICS_FILE).read_text(encoding="utf-8"))
+            if record["schema"] != SCHEMA:
+                raise ValueError(f"its schema is {record['schema']!r}, Strop reads {SCHEMA!r}")
+            return cls(
+                root=root,
+                config=record["config"],
+                labels=tuple(record["labels"]),
+                data=Path(record["data"]["path"]),
+                data_sha256=record["data"]["sha256"],
+                base_model=record["base_model"],
+                max_tokens=record["config"]["max_tokens"],
+                metrics=metrics,
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} can't be read: {error}; train again") from error
+
+    def splits(self) -> Splits:
+        """The data of the run; ``InputError`` when it is gone or has changed since."""
+        splits = load_splits(
+            self.data,
+            text_column=self.config["text_column"],
+            label_column=self.config["label_column"],
+        )
+        if splits.sha256 != self.data_sha256:
+            raise InputError(
+                f"{self.data} has changed since {self.root} was trained on it (sha256"
+                f" {splits.sha256[:12]}…, then {self.data_sha256[:12]}…); restore it or train again"
+            )
+        return splits
+
+    def merged_model(self) -> "PreTrainedModel":
+        """The classifier, adapter merged, in eval mode, with eager attention, on the CPU."""
+        from .weights import load_weights
+
+        return load_weights(self.root, self.base_model, self.labels)
+
+    @property
+    def tokenizer_file(self) -> Path:
+        """The fast tokenizer's tokenizer.json."""
+        return self.root / TOKENIZER_FOLDER / "tokenizer.json"
