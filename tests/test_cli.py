@@ -83,3 +83,9 @@ sys.exit(main(["serve", "bundle"]))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "'onnxruntime' is not installed; pip install" in one_line(done, 1)
+
+
+def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(strop, tmp_path):
+    (tmp_path / "data").mkdir()
+    assert "--out ." in one_line(strop("demo", "--out", "."), 2)
+    assert (tmp_path / "data").is_dir()
