@@ -89,7 +89,7 @@ def build(
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = _Source.open(config)
-        wanted = {name: recipes[name] for name in config.recipes}
+        wanted: dict[str, Recipe] = {name: recipes[name] for name in config.recipes}
         graphs = _write_graphs(stage, wanted, source, progress)
         progress.step("measuring on the held-out split")
         measurements = measure(
