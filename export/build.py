@@ -195,7 +195,7 @@ def _write_rest(
             variants=tuple(shipped),
             provenance={
                 "run": source.run.root.resolve().name,
-                "base_model": source.run.base_model,
+                "base_model": _portable(source.run.base_model),
                 "data_sha256": source.run.data_sha256,
                 "held_out_texts": len(source.held_out.texts),
                 "gate": config.gate,
@@ -208,3 +208,8 @@ def _write_rest(
             files={},
         ),
     )
+
+
+def _portable(base_model: str) -> str:
+    """A hub id as it is, a folder by its name alone: where it lay is nobody else's business."""
+    return Path(base_model).name if Path(base_model).is_absolute() else base_model

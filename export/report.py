@@ -12,10 +12,10 @@ from .gate import Verdict
 REPORT_FILE = "report.md"
 COLUMNS = (
     *("variant", "MB", "accuracy", "macro-F1", "of fp32", "agreement"),
-    *("in batch", "tokens/s", "verdict"),
+    *("batch", "tokens/s", "verdict"),
 )
 LEGEND = (
-    "agreement: share of texts that get fp32's label; in batch: how far a probability ever moved"
+    "agreement: share of texts that get fp32's label; batch: how far a probability ever moved"
     " between a text alone and the same text in a batch, over 500 texts."
 )
 
