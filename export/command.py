@@ -26,6 +26,9 @@ def export(config: ExportConfig) -> None:
     with _Watcher(console) as watcher:
         candidates = build(config, watcher)
     console.print(table(candidates))
+    for candidate in candidates:
+        if not candidate.verdict.passed:
+            console.print(f"{candidate}; it is not in the bundle", style="yellow", soft_wrap=True)
     console.print(f"bundle: {config.bundle_path}", soft_wrap=True)
     console.print(f"next:   strop serve {config.bundle_path}", soft_wrap=True)
 

@@ -23,7 +23,8 @@ class Verdict:
         return self.share >= self.floor
 
     def __str__(self) -> str:
-        """One phrase for tables and reports."""
+        """One phrase for messages and reports."""
+        share = f"{self.share:.2%} of fp32's accuracy"
         if self.passed:
-            return "shipped"
-        return f"refused: {self.share:.2%} of fp32, {self.floor - self.share:.2%} below the gate"
+            return f"shipped with {share}"
+        return f"refused with {share}, {self.floor - self.share:.2%} below the gate"

@@ -11,12 +11,12 @@ from .gate import Verdict
 
 REPORT_FILE = "report.md"
 COLUMNS = (
-    *("variant", "MB", "accuracy", "macro-F1", "of fp32", "agreement"),
+    *("variant", "MB", "accuracy", "macro-F1", "of fp32", "agree"),
     *("batch", "tokens/s", "verdict"),
 )
 LEGEND = (
-    "agreement: share of texts that get fp32's label; batch: how far a probability ever moved"
-    " between a text alone and the same text in a batch, over 500 texts."
+    "agree: share of texts that get fp32's label; batch: how far a probability ever moved"
+    " between a text alone and the same text in a batch, over up to 500 texts."
 )
 
 
@@ -39,7 +39,7 @@ class Candidate:
             f"{variant.metrics['agreement']:.2%}",
             f"{variant.metrics['batch_difference']:.2g}",
             f"{variant.tokens_per_second:,.0f}",
-            str(self.verdict),
+            "shipped" if self.verdict.passed else "refused",
         )
 
     def __str__(self) -> str:
@@ -75,5 +75,7 @@ def markdown(name: str, candidates: Sequence[Candidate], texts: int) -> str:
         "",
         *(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS))),
         *(f"| {' | '.join(candidate.row())} |" for candidate in candidates),
+        "",
+        *(f"- {candidate}" for candidate in candidates),
     ]
     return "\n".join(lines) + "\n"

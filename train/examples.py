@@ -26,11 +26,11 @@ def read_examples(path: Path, text_column: str, label_column: str) -> list[Examp
 
     Raises ``InputError`` naming the file, the line or row, the value and the fix.
     """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give a labelled file, or a folder of splits")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path} can't be read; give a file that ends in {', '.join(READERS)}")
-    if not path.is_file():
-        raise InputError(f"{path} does not exist; give a labelled file, or a folder of splits")
     examples = [
         Example(_text(where, row, text_column), _label(where, row, label_column))
         for where, row in ((f"{path} {place}", row) for place, row in reader(path))

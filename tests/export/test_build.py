@@ -36,7 +36,7 @@ def test_a_ruined_variant_is_stopped_by_the_gate_and_the_report_says_so(tiny_run
     assert [variant.name for variant in manifest.variants] == ["fp32"]
     assert manifest.default_variant == "fp32"
     assert [path.name for path in (out / "variants").iterdir()] == ["fp32"]
-    assert "int8: refused" in manifest.provenance["refused"][0]
+    assert "int8: refused with" in manifest.provenance["refused"][0]
     assert str(candidates[1].verdict) in (out / "report.md").read_text()
 
 

@@ -16,7 +16,7 @@ def test_the_gate_is_a_share_of_the_reference(accuracy, passed):
 
 def test_a_refusal_says_by_how_much_it_failed():
     assert str(Verdict(0.76, reference=0.8, floor=0.99)) == (
-        "refused: 95.00% of fp32, 4.00% below the gate"
+        "refused with 95.00% of fp32's accuracy, 4.00% below the gate"
     )
 
 
