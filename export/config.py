@@ -7,6 +7,7 @@ from typing import Literal
 from cyclopts import Parameter
 
 from strop.errors import InputError
+from strop.options import require_at_least
 
 RecipeName = Literal["int8"]
 
@@ -39,12 +40,7 @@ class ExportConfig:
     def __post_init__(self) -> None:
         if not 0 < self.gate <= 1:
             raise InputError(f"--gate is {self.gate}; give a share above 0 and at most 1, such as 0.99")
-        for flag, value in (
-            ("--calibration-texts", self.calibration_texts),
-            ("--golden-examples", self.golden_examples),
-        ):
-            if value < 1:
-                raise InputError(f"{flag} is {value}; give at least 1")
+        require_at_least(self, calibration_texts=1, golden_examples=1, seed=0)
         if not self.bundle_name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise InputError(
                 f"--name {self.bundle_name!r} can't name a model; use letters, digits, '.', '-' and '_'"

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 from strop.host import usable_cores
+from strop.options import flag, require_at_least
 
 from .address import split
 
@@ -58,19 +59,17 @@ class ServeConfig:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        for name, least in (
-            ("instances", 0),
-            ("threads", 1),
-            ("batch_tokens", 1),
-            ("queue_texts", 1),
-            ("queue_tokens", 1),
-            ("max_message_bytes", 1),
-            ("notice_seconds", 0),
-            ("grace_seconds", 0),
-        ):
-            value = getattr(self, name)
-            if not value >= least:
-                raise InputError(f"{_flag(name)} is {value}; it must be at least {least}")
+        require_at_least(
+            self,
+            instances=0,
+            threads=1,
+            batch_tokens=1,
+            queue_texts=1,
+            queue_tokens=1,
+            max_message_bytes=1,
+            notice_seconds=0,
+            grace_seconds=0,
+        )
         if self.queue_tokens < self.batch_tokens:
             raise InputError(
                 f"--queue-tokens is {self.queue_tokens}; it must be at least --batch-tokens,"
@@ -80,13 +79,9 @@ class ServeConfig:
             try:
                 split(getattr(self, name))
             except ValueError as error:
-                raise InputError(f"{_flag(name)}: {error}; write it like 127.0.0.1:8001") from error
+                raise InputError(f"{flag(name)}: {error}; write it like 127.0.0.1:8001") from error
 
     @property
     def instance_count(self) -> int:
         """Instances, with 0 resolved for this process."""
         return self.instances or max(1, usable_cores() // self.threads)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")

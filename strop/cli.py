@@ -28,19 +28,19 @@ app = App(
     name="strop",
     version=__version__,
     help="From labelled text to a costed gRPC endpoint on one edge box.",
-    suppress_keyboard_interrupt=False,
     help_epilogue="Options can also stand in a TOML file (--config), under their command's name.",
 )
 for _place, (_name, (_target, _help)) in enumerate(COMMANDS.items()):
     app.command(_target, name=_name, help=_help, sort_key=_place)
 
 
-# Errors and exit codes are ours to report, below; cyclopts would end the process itself.
+# Errors, exit codes and Ctrl-C are ours to report, below; cyclopts would end the process itself.
 _OURS: dict[str, Any] = {
     "exit_on_error": False,
     "print_error": False,
     "result_action": "return_value",
 }
+app.suppress_keyboard_interrupt = app.meta.suppress_keyboard_interrupt = False
 
 
 @app.meta.default

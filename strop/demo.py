@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from .errors import InputError, StropError
+from .options import require_at_least
 
 QUESTIONS = (
     "A warm, funny and moving film that earns every one of its tears.",
@@ -41,9 +42,7 @@ class DemoConfig:
     """Seconds of load on the server."""
 
     def __post_init__(self) -> None:
-        for flag, value in (("--epochs", self.epochs), ("--bench-seconds", self.bench_seconds)):
-            if value <= 0:
-                raise InputError(f"{flag} is {value}; give a number above 0")
+        require_at_least(self, epochs=1, bench_seconds=3)
 
 
 def demo(config: DemoConfig | None = None) -> None:

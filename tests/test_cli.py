@@ -85,6 +85,20 @@ sys.exit(main(["serve", "bundle"]))
     assert "'onnxruntime' is not installed; pip install" in one_line(done, 1)
 
 
+def test_an_interrupt_is_one_line_and_exit_code_130():
+    script = """
+import sys
+from strop.cli import main
+from strop.serve import command
+def serve(config: command.ServeConfig) -> None:
+    raise KeyboardInterrupt
+command.serve = serve
+sys.exit(main(["serve", "bundle"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert one_line(done, 130) == "strop: interrupted"
+
+
 def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(strop, tmp_path):
     (tmp_path / "data").mkdir()
     assert "--out ." in one_line(strop("demo", "--out", "."), 2)

@@ -17,7 +17,7 @@ SEAMS = {
     "bench": ("strop.proto",),
 }
 # What every stage may use.
-FOUNDATION = ("strop.__version__", "strop.errors", "strop.host")
+FOUNDATION = ("strop.__version__", "strop.errors", "strop.host", "strop.options")
 
 
 def imported(path):

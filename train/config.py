@@ -8,6 +8,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 from strop.host import usable_cores
+from strop.options import flag, require_at_least
 
 Method = Literal["lora", "full"]
 Metric = Literal["accuracy", "macro_f1"]
@@ -73,20 +74,18 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        for name, least in (
-            ("lora_rank", 1),
-            ("epochs", 1),
-            ("batch_size", 1),
-            ("max_tokens", 3),
-            ("evaluations_per_epoch", 1),
-            ("patience", 1),
-            ("seed", 0),
-            ("threads", 0),
-            ("weight_decay", 0),
-        ):
-            value = getattr(self, name)
-            if not value >= least:
-                raise InputError(f"{flag(name)} is {value}; it must be at least {least}")
+        require_at_least(
+            self,
+            lora_rank=1,
+            epochs=1,
+            batch_size=1,
+            max_tokens=3,
+            evaluations_per_epoch=1,
+            patience=1,
+            seed=0,
+            threads=0,
+            weight_decay=0,
+        )
         for name in ("lora_alpha", "learning_rate"):
             value = getattr(self, name)
             if value is not None and not value > 0:
@@ -116,8 +115,3 @@ class TrainConfig:
     def thread_count(self) -> int:
         """Threads, with 0 resolved for this process."""
         return self.threads or usable_cores()
-
-
-def flag(name: str) -> str:
-    """The command-line option of a field."""
-    return "--" + name.replace("_", "-")

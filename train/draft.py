@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from strop.errors import InputError
+from strop.options import flag
 
-from .config import TrainConfig, flag
+from .config import TrainConfig
 from .run import CHECKPOINTS_FOLDER, CONFIG_FILE, HISTORY_FILE, METRICS_FILE, RUN_FILE, SCHEMA
 
 # What may differ when a run is resumed: they don't change what is learnt.
