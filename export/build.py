@@ -118,8 +118,8 @@ def _write_graphs(
     for path in graphs.values():
         path.parent.mkdir(parents=True)
     progress.step("writing the fp32 graph")
-    example = next(iter(source.calibration_batches()))
-    export_graph(source.model, source.layout, example, graphs[REFERENCE])
+    examples = next(iter(source.calibration_batches()))
+    export_graph(source.model, source.layout, examples, graphs[REFERENCE])
     for name, recipe in recipes.items():
         progress.step(f"compressing to {name}")
         feeds = map(source.layout.feeds, source.calibration_batches())

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
+from rich.console import Console
 from transformers import PreTrainedModel, set_seed
 
 from strop.host import read_host, read_versions
@@ -55,6 +56,7 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
         config=config,
         checkpoints=draft.checkpoints,
     )
+    Console(stderr=True).print("scoring the validation and test splits, and two baselines")
     tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     save_weights(model, draft.root)
     report = _report(config, splits, items, load_weights(draft.root, encoder.name, splits.labels), pad)

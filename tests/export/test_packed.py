@@ -60,7 +60,7 @@ def logits_alone(model, sequences):
 def test_the_packed_graph_answers_as_the_model_does_one_text_at_a_time(name, tmp_path):
     model, sequences = random_model(name), random_sequences(LENGTHS)
     layout, path = packed_layout(model), tmp_path / "model.onnx"
-    export_graph(model, layout, sequences[:2], path)
+    export_graph(model, layout, sequences[:1], path)
     found = Session(path).run(layout.feeds(sequences))
     np.testing.assert_allclose(found, logits_alone(model, sequences), atol=1e-4)
 
