@@ -51,7 +51,7 @@ def table(answers: list[Answered], protocol: str) -> Table:
     shown = Table(
         title=f"{escape(names)}, {protocol} API",
         title_justify="left",
-        caption="Times are milliseconds; server: tokenise, queue, compute and what lies between.",
+        caption="Times are milliseconds; the round trip is what the client waited.",
         caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -59,15 +59,11 @@ def table(answers: list[Answered], protocol: str) -> Table:
     )
     shown.add_column("text", ratio=1, min_width=12)
     shown.add_column("label")
-    for name in ("score", "tokenise", "queue", "compute", "server", "round trip"):
+    for name in ("score", "tokenise", "queue", "compute", "round trip"):
         shown.add_column(name, justify="right")
     for answer in answers:
         stages = answer.reply.stages
-        times = (
-            (stages.tokenise, stages.queue, stages.compute, stages.total)
-            if stages
-            else (None, None, None, None)
-        )
+        times = (stages.tokenise, stages.queue, stages.compute) if stages else (None, None, None)
         (result,) = answer.reply.results
         shown.add_row(
             escape(answer.text),
