@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from strop.errors import InputError
+from strop.train.encoder import first_position
 
 from .bundle import PackedLayout
 
@@ -80,10 +81,6 @@ def _head(model: PreTrainedModel) -> nn.Module:
 def packed_layout(model: PreTrainedModel) -> PackedLayout:
     """The layout that a model's packed graph expects."""
     config = model.config
-    offset = config.pad_token_id + 1 if _counts_from_padding(config.model_type) else 0
-    return PackedLayout(alignment=ALIGNMENT, first_position=offset, pad_token_id=config.pad_token_id)
-
-
-def _counts_from_padding(model_type: str) -> bool:
-    """RoBERTa-like models number positions from the padding index + 1."""
-    return model_type in {"roberta", "xlm-roberta", "mpnet"}
+    return PackedLayout(
+        alignment=ALIGNMENT, first_position=first_position(config), pad_token_id=config.pad_token_id
+    )

@@ -37,7 +37,7 @@ class DemoConfig:
     out: Path = Path("demo")
     """Where the demo works; its data, run, bundle and reports folders are made anew each time."""
     epochs: int = 1
-    """Passes over the training split. 2 gains about two points of accuracy for twice the time."""
+    """Passes over the training split. Each takes as long as the first."""
     bench_seconds: float = 30.0
     """Seconds of load on the server."""
 

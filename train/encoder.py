@@ -28,6 +28,11 @@ OFFSET_POSITIONS = ("mpnet", "roberta", "xlm-roberta")
 UNREADABLE = (OSError, ValueError, SafetensorError)
 
 
+def first_position(config: PretrainedConfig) -> int:
+    """The position id of a text's first token: 0, or past the padding id in RoBERTa's family."""
+    return int(config.pad_token_id) + 1 if config.model_type in OFFSET_POSITIONS else 0
+
+
 def quieten() -> None:
     """Keep the libraries' notices and bars out of Strop's output; their errors still show."""
     for library in ("transformers", "huggingface_hub"):
@@ -72,10 +77,7 @@ class Encoder:
     @property
     def longest(self) -> int:
         """Tokens that it has positions for."""
-        positions = int(self.config.max_position_embeddings)
-        if self.config.model_type in OFFSET_POSITIONS:
-            return positions - int(self.config.pad_token_id) - 1
-        return positions
+        return int(self.config.max_position_embeddings) - first_position(self.config)
 
     def require_tokens(self, tokens: int) -> None:
         """Raise ``InputError`` when texts of ``tokens`` tokens are too long for it."""

@@ -1,4 +1,4 @@
-"""The packed layout: token sequences laid end to end in one row, so that no padding is computed."""
+"""The packed layout: token sequences laid end to end in one row, none padded to another's length."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
