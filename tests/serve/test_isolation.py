@@ -181,8 +181,9 @@ def test_the_queue_is_bounded_by_tokens_too(play: Play) -> None:
 def test_a_call_whose_deadline_passes_in_the_queue_is_never_computed(play: Play) -> None:
     async def scenario(here: Place) -> None:
         plug = await here.plug()
-        late = here.ask("good film", timeout=0.2)
         alive = here.ask("a")
+        await here.until_waiting(1)
+        late = here.ask("good film", timeout=2)
         await here.until_waiting(2)
         assert (await status(late))[0] == grpc.StatusCode.DEADLINE_EXCEEDED
         await here.until(lambda: here.value("strop_queue_texts") == 1)
@@ -215,7 +216,9 @@ def test_a_cancelled_caller_is_never_computed_and_holds_nobody_up(play: Play) ->
 def test_a_caller_cancelled_in_mid_batch_leaves_its_mates_their_answers(play: Play) -> None:
     async def scenario(here: Place) -> None:
         plug = await here.plug()
-        gone, mate = here.ask("good"), here.ask("very very")
+        gone = here.ask("good")
+        await here.until_waiting(1)
+        mate = here.ask("very very")
         await here.until_waiting(2)
         here.engine.open(1)
         await plug
