@@ -55,7 +55,7 @@ class Batcher:
         Raises ``QueueFullError``, or ``InvalidArgumentError`` for a call that could never be held.
         """
         limit = self._limits.queue_texts
-        texts = len(work.texts)
+        texts = len(work.query)
         if texts > limit:
             raise InvalidArgumentError(f"{texts} texts in one call are too many; at most {limit}")
         if self.texts + texts > limit:

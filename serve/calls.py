@@ -80,6 +80,12 @@ async def _abort(
     raise AssertionError("abort raises")
 
 
+def seconds_left(context: Context) -> float:
+    """Seconds until the caller's deadline; infinite when it set none."""
+    left: float | None = context.time_remaining()
+    return float("inf") if left is None else left
+
+
 class Service(Protocol):
     """A servicer whose handlers are counted."""
 

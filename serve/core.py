@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,35 @@ from strop.export.bundle import Encoded
 
 IntArray = NDArray[np.int64]
 Probabilities = NDArray[np.float32]
+
+
+class Priority(IntEnum):
+    """Who goes first where there is more work than engines."""
+
+    INTERACTIVE = 0
+    """Somebody waits for the answer."""
+    BULK = 1
+    """Takes the room that interactive texts leave, and a small share of the box beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a call asks, in domain terms: texts, or the tokens that a caller made of them."""
+
+    texts: Sequence[str] = ()
+    encoded: Sequence[Encoded] = ()
+    """Instead of texts, from a caller with a tokenizer of its own."""
+    seconds: float = float("inf")
+    """From now until the answer is worth nothing to the caller."""
+    priority: Priority = Priority.INTERACTIVE
+    client: str = ""
+    """Whose call it is: clients share the engines evenly when they want more than there is."""
+    refuse_long: bool = False
+    """Refuse a text longer than the model takes instead of truncating it."""
+
+    def __len__(self) -> int:
+        """How many texts it has."""
+        return len(self.texts) or len(self.encoded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +66,10 @@ class Answer:
 class Work:
     """One call's texts, from arrival to answer; they may be spread over several batches."""
 
-    texts: Sequence[str]
+    query: Query
     arrived: float
     future: "asyncio.Future[None]"
     """Done once every text is scored, or with the error that ended the call."""
-    deadline: float = float("inf")
-    refuse_long: bool = False
-    """Refuse a text longer than the model takes instead of truncating it."""
 
     encoded: Sequence[Encoded] = ()
     sizes: Sequence[int] = ()
@@ -61,9 +88,14 @@ class Work:
     _probabilities: Probabilities | None = field(default=None, init=False, repr=False)
 
     @property
+    def deadline(self) -> float:
+        """When the answer is worth nothing any more."""
+        return self.arrived + self.query.seconds
+
+    @property
     def waiting_texts(self) -> int:
         """Texts that are not yet in a batch."""
-        return 0 if self.abandoned else len(self.texts) - self.placed
+        return 0 if self.abandoned else len(self.query) - self.placed
 
     @property
     def waiting_tokens(self) -> int:
@@ -73,10 +105,10 @@ class Work:
     def score(self, start: int, rows: Probabilities, now: float) -> None:
         """Take the probabilities of the texts from ``start`` on; the last complete the call."""
         if self._probabilities is None:
-            self._probabilities = np.empty((len(self.texts), rows.shape[1]), dtype=np.float32)
+            self._probabilities = np.empty((len(self.query), rows.shape[1]), dtype=np.float32)
         self._probabilities[start : start + len(rows)] = rows
         self.scored += len(rows)
-        if self.scored == len(self.texts) and not self.future.done():
+        if self.scored == len(self.query) and not self.future.done():
             self.finished = now
             self.future.set_result(None)
 

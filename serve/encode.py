@@ -68,7 +68,7 @@ class Tokeniser:
     def _round(self, first: Work) -> list[Work]:
         """The first call and those that wait behind it, up to ``ROUND_CHARACTERS``."""
         works = [first]
-        characters = sum(map(len, first.texts))
+        characters = sum(map(len, first.query.texts))
         with contextlib.suppress(Empty):
             while characters < ROUND_CHARACTERS:
                 work = self._waiting.get_nowait()
@@ -76,12 +76,12 @@ class Tokeniser:
                     self._waiting.put(None)
                     break
                 works.append(work)
-                characters += sum(map(len, work.texts))
+                characters += sum(map(len, work.query.texts))
         return works
 
     def _tokenise(self, works: Sequence[Work]) -> None:
         try:
-            encoded = iter(self._encoder.encode([text for work in works for text in work.texts]))
+            encoded = iter(self._encoder.encode([text for work in works for text in work.query.texts]))
         except Exception as error:
             log.exception("tokenising %d calls together failed", len(works))
             if len(works) == 1:
@@ -91,7 +91,7 @@ class Tokeniser:
                     self._tokenise([work])
             return
         for work in works:
-            self._hand_over(work, list(islice(encoded, len(work.texts))))
+            self._hand_over(work, list(islice(encoded, len(work.query.texts))))
 
     def _hand_over(self, work: Work, encoded: Sequence[Encoded]) -> None:
         try:
@@ -102,7 +102,7 @@ class Tokeniser:
 
 
 def _refuse_long(work: Work, encoded: Sequence[Encoded]) -> None:
-    if not work.refuse_long:
+    if not work.query.refuse_long:
         return
     for number, one in enumerate(encoded):
         if one.truncated:

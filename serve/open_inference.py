@@ -6,7 +6,8 @@ from strop import __version__
 from strop.proto import open_inference_pb2 as pb
 from strop.proto import open_inference_pb2_grpc as pb_grpc
 
-from .calls import Calls, counted
+from .calls import Calls, counted, seconds_left
+from .core import Query
 from .model import Model
 from .pipeline import Pipeline
 from .tensors import (
@@ -86,11 +87,13 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         """Scores of the texts in the input ``text``, within the call's deadline."""
         self._model.require(request.model_name, request.model_version)
         names = read_outputs(request)
-        answer = await self._pipeline.answer(
+        query = Query(
             read_texts(request),
-            seconds=context.time_remaining(),
+            seconds=seconds_left(context),
+            client=context.peer(),
             refuse_long=read_refuse_long(request),
         )
+        answer = await self._pipeline.answer(query)
         reply = pb.ModelInferResponse(
             model_name=self._model.name, model_version=self._model.version, id=request.id
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from strop.export.bundle import Encoded
 
 from .batcher import Batcher
-from .core import Answer, Work
+from .core import Answer, Query, Work
 from .encode import Encoder, Tokeniser
 from .engine import Engine, EngineThreads, Outcome
 from .errors import DeadlineExceededError, DrainingError, EngineError, InvalidArgumentError
@@ -45,21 +45,20 @@ class Pipeline:
         """Whether new calls are taken."""
         metrics.watch_queue(self._queue)
 
-    async def answer(
-        self, texts: Sequence[str], *, seconds: float | None = None, refuse_long: bool = False
-    ) -> Answer:
-        """Score ``texts`` within ``seconds``; raises a ``RequestError`` that says why it won't."""
-        now = self._clock()
+    async def answer(self, query: Query) -> Answer:
+        """Score the query's texts in time; raises a ``RequestError`` that says why it won't."""
         if not self.accepting:
             raise DrainingError("the server is shutting down; ask another one")
-        if not texts:
+        if not len(query):
             raise InvalidArgumentError("there are no texts; send at least one")
-        deadline = float("inf") if seconds is None else now + seconds
-        if deadline <= now:
+        if query.seconds <= 0:
             raise _too_late()
-        work = Work(texts, now, self._loop.create_future(), deadline, refuse_long)
+        work = Work(query, self._clock(), self._loop.create_future())
         self._queue.admit(work)
-        self._tokeniser.submit(work)
+        if query.encoded:
+            self._tokenised(work, query.encoded)
+        else:
+            self._tokeniser.submit(work)
         try:
             await work.future
         except asyncio.CancelledError:
@@ -70,7 +69,7 @@ class Pipeline:
             self._queue.drop(work)
             raise
         answer = work.answer(self._clock())
-        self._metrics.answered(len(texts), answer.timings)
+        self._metrics.answered(len(query), answer.timings)
         return answer
 
     def close(self) -> None:
@@ -81,7 +80,7 @@ class Pipeline:
 
     def _is_late(self, work: Work) -> bool:
         # A caller gives up by its own clock, and gRPC sent its deadline rounded up by up to 1 %.
-        return self._clock() - work.arrived >= 0.98 * (work.deadline - work.arrived)
+        return self._clock() - work.arrived >= 0.98 * work.query.seconds
 
     def _tokenised(self, work: Work, encoded: Sequence[Encoded]) -> None:
         self._queue.put(work, encoded, [self._aligned(len(one.ids)) for one in encoded])

@@ -6,8 +6,8 @@ from grpc.aio import ServicerContext as Context
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 
-from .calls import Calls, counted
-from .core import Answer
+from .calls import Calls, counted, seconds_left
+from .core import Answer, Query
 from .errors import InvalidArgumentError
 from .model import Model
 from .pipeline import Pipeline
@@ -34,11 +34,13 @@ class Typed(pb_grpc.StropServicer):
             raise InvalidArgumentError(
                 f"on_long is {request.on_long}; send one of: {', '.join(pb.OnLong.keys())}"
             )
-        answer = await self._pipeline.answer(
+        query = Query(
             list(request.texts),
-            seconds=context.time_remaining(),
+            seconds=seconds_left(context),
+            client=context.peer(),
             refuse_long=request.on_long == pb.ON_LONG_REFUSE,
         )
+        answer = await self._pipeline.answer(query)
         return pb.ClassifyResponse(
             model=self._model.name,
             version=self._model.version,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.serve.batcher import Batcher, Limits, reach
-from strop.serve.core import Batch, Work
+from strop.serve.core import Batch, Query, Work
 from strop.serve.errors import InvalidArgumentError, QueueFullError
 
 LIMITS = Limits(batch_tokens=128, queue_texts=10, queue_tokens=400)
@@ -25,7 +25,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def put(
     batcher: Batcher, loop: asyncio.AbstractEventLoop, sizes: Sequence[int], deadline: float = 1e9
 ) -> Work:
-    work = Work(["text"] * len(sizes), 0.0, loop.create_future(), deadline)
+    work = Work(Query(["text"] * len(sizes), seconds=deadline), 0.0, loop.create_future())
     batcher.admit(work)
     batcher.enqueue(work, sizes)
     return work
@@ -54,7 +54,7 @@ def test_every_text_is_computed_once_in_order_and_within_the_budget(
     works = [put(batcher, loop, sizes) for sizes in calls]
     batches = drain(batcher)
     taken = [text for batch in batches for text in texts_of(batch)]
-    assert taken == [(work, number) for work in works for number in range(len(work.texts))]
+    assert taken == [(work, number) for work in works for number in range(len(work.query))]
     for batch in batches:
         sizes = [work.sizes[number] for work, number in texts_of(batch)]
         assert batch.tokens == sum(sizes)
@@ -79,7 +79,7 @@ def test_dropped_calls_leave_the_others_and_the_counts_as_if_they_had_never_come
     taken = [text for batch in drain(batcher) for text in texts_of(batch)]
     early = texts_of(first) if first else []
     assert [text for text in early + taken if text[0] in live] == [
-        (work, number) for work in live for number in range(len(work.texts))
+        (work, number) for work in live for number in range(len(work.query))
     ]
     assert not [text for text in taken if text[0] in gone]
     assert (batcher.texts, batcher.tokens) == (0, 0)
@@ -134,7 +134,7 @@ def test_tokens_are_bounded_and_a_refused_call_leaves_no_trace_once_dropped(
 ) -> None:
     batcher = Batcher(LIMITS, tokens_per_second=1000.0)
     put(batcher, loop, [200, 160])
-    refused = Work(["text"], 0.0, loop.create_future())
+    refused = Work(Query(["text"]), 0.0, loop.create_future())
     batcher.admit(refused)
     with pytest.raises(QueueFullError, match="retry in 360 ms") as caught:
         batcher.enqueue(refused, [48])
