@@ -1,19 +1,16 @@
 """``strop demo``: the whole line on real sentences, each stage run as a user would run it."""
 
-import contextlib
-import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from cyclopts import Parameter
 from rich.console import Console
 
+from .bench.server_process import ServerProcess
 from .errors import InputError, StropError
 from .options import require_at_least
 
@@ -23,8 +20,6 @@ QUESTIONS = (
     "The committee meets again on Thursday at nine.",
     "not bad at all, but I wouldn't watch it twice",
 )
-READY_SECONDS = 120.0
-STOP_SECONDS = 30.0
 MARKER = ".strop-demo"
 
 
@@ -57,10 +52,11 @@ def demo(config: DemoConfig | None = None) -> None:
         *("--epochs", config.epochs, "--evaluations-per-epoch", 2),
     )
     _stage("export", run, "--out", bundle, "--name", "sentiment")
-    with _server(bundle) as address:
-        _stage("query", address, *QUESTIONS, "--protocol", "both")
+    _announce("serve")
+    with ServerProcess(bundle, show=True) as server:
+        _stage("query", server.address, *QUESTIONS, "--protocol", "both")
         _stage(
-            *("bench", address, "--texts", data / "test.jsonl", "--promise", bundle),
+            *("bench", server.address, "--texts", data / "test.jsonl", "--promise", bundle),
             *("--seconds", config.bench_seconds, "--out", reports),
         )
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
@@ -84,49 +80,15 @@ def _emptied(out: Path) -> list[Path]:
 
 def _stage(*arguments: object, capture: bool = False) -> str:
     """Run one sub-command in its own process; ``StropError`` when it fails."""
-    command = _announced(*arguments)
-    done = subprocess.run(command, stdout=subprocess.PIPE if capture else None, text=True)
+    words = [str(argument) for argument in arguments]
+    _announce(words[0])
+    done = subprocess.run(
+        [sys.executable, "-m", "strop", *words], stdout=subprocess.PIPE if capture else None, text=True
+    )
     if done.returncode != 0:
-        raise StropError(f"strop {arguments[0]} ended with exit code {done.returncode}; see above")
+        raise StropError(f"strop {words[0]} ended with exit code {done.returncode}; see above")
     return done.stdout or ""
 
 
-def _announced(*arguments: object) -> list[str]:
-    words = [str(argument) for argument in arguments]
-    Console().rule(f"[bold]strop {words[0]}", align="left")
-    return [sys.executable, "-m", "strop", *words]
-
-
-@contextlib.contextmanager
-def _server(bundle: Path) -> Iterator[str]:
-    """A server on free ports; gives its address, then drains it and waits for its end."""
-    with tempfile.TemporaryDirectory() as folder:
-        ready = Path(folder) / "ready.json"
-        command = _announced(
-            *("serve", bundle, "--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0"),
-            *("--ready-file", ready),
-        )
-        server = subprocess.Popen(command)
-        try:
-            yield _address(server, ready)
-        finally:
-            server.terminate()
-            try:
-                server.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-    if server.returncode != 0:
-        raise StropError(f"strop serve ended with exit code {server.returncode}; see above")
-
-
-def _address(server: "subprocess.Popen[bytes]", ready: Path) -> str:
-    """Wait for the server's ready file."""
-    deadline = time.monotonic() + READY_SECONDS
-    while not ready.exists():
-        if server.poll() is not None:
-            raise StropError(f"strop serve ended with exit code {server.returncode}; see above")
-        if time.monotonic() > deadline:
-            raise StropError(f"strop serve was not ready after {READY_SECONDS:.0f} s")
-        time.sleep(0.05)
-    return str(json.loads(ready.read_text(encoding="utf-8"))["address"])
+def _announce(command: str) -> None:
+    Console().rule(f"[bold]strop {command}", align="left")

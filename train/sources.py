@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import subprocess
 import sys
 import tarfile
@@ -85,13 +84,6 @@ def pip_download(source: Source, folder: Path) -> Path:
         )
     (archive,) = into.iterdir()
     return archive
-
-
-def default_cache() -> Path:
-    """``$STROP_CACHE``, else ``strop`` under the user's cache folder."""
-    if place := os.environ.get("STROP_CACHE"):
-        return Path(place).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "strop"
 
 
 SENTENCE_KINDS = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from strop.errors import StropError
+from strop.host import default_cache
 from strop.train.sources import (
     ENCODER,
     ENCODER_FILES,
@@ -17,7 +18,6 @@ from strop.train.sources import (
     SENTENCES,
     Download,
     Source,
-    default_cache,
     fetch,
     pip_download,
 )
