@@ -13,7 +13,7 @@ from .accuracy import measure_accuracy, read_promise
 from .config import BenchConfig
 from .price_book import pick, read_price_book
 from .protocols import Reply
-from .report import Report, write
+from .report import Report, check_folder, write
 from .run import run
 from .tables import show, to_markdown
 from .texts import read_texts
@@ -28,10 +28,11 @@ def benchmark(config: BenchConfig) -> None:
     server fails. Interrupted, it leaves no report.
     """
     texts = read_texts(config.texts)
+    if config.arrivals == "trace" and not texts.arrived:
+        raise InputError(f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one')
     machines = pick(read_price_book(config.prices), config.machines)
     promise = read_promise(config.promise) if config.promise else None
-    if config.out.exists() and not config.out.is_dir():
-        raise InputError(f"--out {config.out} is a file; name a folder for the report")
+    check_folder(config.out)
 
     def check(served: Reply) -> None:
         if promise:

@@ -32,8 +32,9 @@ class BenchConfig:
     rate: float | None = None
     """Texts per second to offer in the open loop. Without it the search starts at 70 % of the
     closed-loop rate; with it only this rate, and lower ones if it fails the SLO, are tried."""
-    arrivals: Literal["poisson", "constant"] = "poisson"
-    """How the open loop spaces its calls: like independent users, or evenly."""
+    arrivals: Literal["poisson", "constant", "trace"] = "poisson"
+    """How the open loop spaces its calls: like independent users, evenly, or with the gaps between
+    the `arrived` seconds of the texts, scaled to each rate."""
     slo_ms: float = 100.0
     """The SLO: 99 of 100 calls must be answered within this many milliseconds."""
     deadline_ms: float = 2000.0
@@ -58,6 +59,10 @@ class BenchConfig:
     """A TOML file of your own machines and prices, in the form of bench/prices/*.toml."""
     utilisation: float = 1.0
     """Share of the sustained rate in use on average. Lower it to what your traffic really is."""
+    loadgen: Literal["single-stream", "server", "offline"] | None = None
+    """Let MLPerf LoadGen drive instead, in this scenario: calls one after the other; Poisson
+    arrivals at --rate, or at 70 % of a short closed loop; or all texts as fast as --in-flight lets
+    them. Needs pip install 'strop[loadgen]'."""
     out: Path = Path("reports")
     """Folder for the report."""
     seed: int = 0
@@ -87,6 +92,8 @@ class BenchConfig:
                 f"--deadline-ms is {self.deadline_ms:g}, below --slo-ms {self.slo_ms:g}:"
                 " late calls would be errors; raise the deadline"
             )
+        if self.loadgen and self.texts_per_call != 1:
+            raise InputError(f"--texts-per-call is {self.texts_per_call}; with --loadgen it must be 1")
         if (self.rate or 0) * self.seconds > MAX_CALLS * self.texts_per_call:
             raise InputError(
                 f"--rate {self.rate:g} over --seconds {self.seconds:g} is more than {MAX_CALLS}"

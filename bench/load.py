@@ -56,7 +56,7 @@ async def open_loop(send: Send, requests: Iterator[int], times: FloatArray, seco
     ``seconds`` is the span that ``times`` lie in. The number of calls, and through their deadline
     the time, are bounded by the caller.
     """
-    log = _Log(send)
+    log = CallLog(send)
     loop = asyncio.get_running_loop()
     stop = threading.Event()
     async with asyncio.TaskGroup() as group:
@@ -91,7 +91,7 @@ async def closed_loop(
 
     Calls that were answered during the warm-up are left out of the samples.
     """
-    log = _Log(send)
+    log = CallLog(send)
 
     async def caller() -> None:
         while log.now() < warmup + seconds and log.launched < max_calls:
@@ -116,8 +116,8 @@ def _pace(
 
 
 @dataclass
-class _Log:
-    """Collects a row per call."""
+class CallLog:
+    """Sends calls and collects a row for each; times are seconds since it was made."""
 
     send: Send
     start: float = field(default_factory=time.perf_counter)
@@ -126,9 +126,11 @@ class _Log:
     rows: list[tuple[float, float, float, int, Outcome]] = field(default_factory=list)
 
     def now(self) -> float:
+        """The time."""
         return time.perf_counter() - self.start
 
     async def call(self, request: int, intended: float) -> Outcome:
+        """Send the request of that number, which was meant to go at ``intended``."""
         self.launched += 1
         sent = self.now()
         outcome = await self.send(request)

@@ -1,5 +1,7 @@
 """When an open loop means to send its calls: pure functions of rate, time and seed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,26 @@ def poisson(rate: float, seconds: float, seed: int) -> FloatArray:
     return np.sort(np.random.default_rng(seed).uniform(0.0, seconds, count))
 
 
-def arrivals(kind: str, rate: float, seconds: float, seed: int) -> FloatArray:
-    """Send times in seconds since the start, for ``kind`` "constant" or "poisson"."""
+def replay(arrived: Sequence[float], rate: float, seconds: float) -> FloatArray:
+    """Send times in [0, seconds] with the gaps of a trace, scaled to ``rate`` a second; [n].
+
+    ``arrived``: sorted times of at least two arrivals, not all at once. A trace that is too short
+    starts over after its mean gap. The n = round(rate x seconds) arrivals are stretched until the
+    one after them would fall on the end, so exactly ``rate`` is offered.
+    """
+    trace = np.asarray(arrived, dtype=np.float64) - arrived[0]
+    period = trace[-1] + trace[-1] / (len(trace) - 1)
+    count = round(rate * seconds)
+    numbers = np.arange(count + 1)
+    times: FloatArray = trace[numbers % len(trace)] + period * (numbers // len(trace))
+    # A trace that begins with more arrivals at one time than are wanted sends them all at once.
+    return times[:-1] / times[-1] * seconds if times[-1] > 0 else times[:-1]
+
+
+def arrivals(
+    kind: str, rate: float, seconds: float, seed: int, arrived: Sequence[float] = ()
+) -> FloatArray:
+    """Send times in seconds since the start, for ``kind`` "constant", "poisson" or "trace"."""
+    if kind == "trace":
+        return replay(arrived, rate, seconds)
     return constant(rate, seconds) if kind == "constant" else poisson(rate, seconds, seed)

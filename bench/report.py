@@ -117,6 +117,12 @@ class Report:
         return asdict(self.accuracy) | {"margin": self.accuracy.margin, "promised": promised}
 
 
+def check_folder(out: Path) -> None:
+    """``InputError`` before any load if no report can go into ``out``."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder for the report")
+
+
 def write(report: Report, markdown: str, folder: Path) -> Path:
     """Write ``<date>T<time>-<host>.json`` and ``.md`` into ``folder``; returns the latter.
 
@@ -126,14 +132,15 @@ def write(report: Report, markdown: str, folder: Path) -> Path:
     page = folder / f"{stem}.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / f"{stem}.json", report.to_json() + "\n")
-        _replace(page, markdown)
+        replace_file(folder / f"{stem}.json", report.to_json() + "\n")
+        replace_file(page, markdown)
     except OSError as error:
         raise InputError(f"--out {folder} can't be written: {error.strerror}") from error
     return page
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write ``path`` whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_text(text, encoding="utf-8")

@@ -1,7 +1,8 @@
 """A benchmark from its first call to its last: warm-up, closed loop, open loops."""
 
 import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from strop.errors import StropError
@@ -10,7 +11,7 @@ from .client import Client, Outcome
 from .config import MAX_CALLS, BenchConfig
 from .load import Samples, closed_loop, open_loop
 from .pacing import arrivals
-from .protocols import WIRES, Reply, Wire, read_reply
+from .protocols import WIRES, Reply, read_reply
 from .search import FIRST_SHARE, Phase, judge, search
 from .statistics import median_stages, summarise
 from .texts import Texts, group
@@ -54,14 +55,7 @@ async def run(
     Raises ``StropError`` if the server can't be reached or answers no call, ``InputError`` if it
     refuses the first.
     """
-    wire = WIRES[config.protocol]
-    groups = group(len(texts.texts), config.texts_per_call, config.seed)
-    async with Client(config.address, channels=config.channels, deadline=config.deadline) as client:
-        model = await client.served_model(wire, config.model)
-        requests = [wire.encode(model, [texts.texts[number] for number in call]) for call in groups]
-        served = await client.ask(wire, model, [texts.texts[number] for number in groups[0]])
-        check(served)
-        load = _Load(config, wire, groups, lambda n: client.call(wire.method, requests[n]), note)
+    async with connected(config, texts, check=check, note=note) as load:
         closed = await load.closed(config.seconds * CLOSED_SHARE)
         opened = await search(
             load.open,
@@ -69,54 +63,84 @@ async def run(
             ceiling=config.rate or closed.summary.rate,
             seconds=config.seconds * (1 - CLOSED_SHARE),
         )
-    return Measured(served, closed, tuple(opened), tuple(load.answers))
+    return Measured(load.served, closed, tuple(opened), tuple(load.answers))
 
 
-class _Load:
+@asynccontextmanager
+async def connected(
+    config: BenchConfig,
+    texts: Texts,
+    *,
+    check: Callable[[Reply], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator["Load"]:
+    """A load on the server at ``config.address``, which has answered one call; raises as ``run``."""
+    wire = WIRES[config.protocol]
+    trace = config.arrivals == "trace"
+    groups = group(len(texts.texts), config.texts_per_call, None if trace else config.seed)
+    async with Client(config.address, channels=config.channels, deadline=config.deadline) as client:
+        model = await client.served_model(wire, config.model)
+        requests = [wire.encode(model, [texts.texts[number] for number in call]) for call in groups]
+        served = await client.ask(wire, model, [texts.texts[number] for number in groups[0]])
+        check(served)
+        arrived = texts.arrived[:: config.texts_per_call]
+        yield Load(config, served, groups, arrived, lambda n: client.call(wire.method, requests[n]), note)
+
+
+class Load:
     """Runs phases against one server and keeps what it answered."""
 
     def __init__(
         self,
         config: BenchConfig,
-        wire: Wire,
+        served: Reply,
         groups: Sequence[tuple[int, ...]],
+        arrived: Sequence[float],
         send: Callable[[int], Awaitable[Outcome]],
         note: Callable[[str], None],
     ) -> None:
         self.answers: list[tuple[int, str]] = []
+        self.served = served
+        self.send = send
+        """Sends the call of that number, of as many as ``groups``."""
         self._config = config
-        self._wire = wire
+        self._wire = WIRES[config.protocol]
         self._groups = groups
-        self._send = send
+        self._arrived = arrived
         self._note = note
         # One round through all phases, so that as many texts as possible are asked.
         self._order = itertools.cycle(range(len(groups)))
 
     async def closed(self, seconds: float) -> Phase:
+        """Keep ``config.in_flight`` calls under way; ``StropError`` if none is answered."""
         in_flight = self._config.in_flight
         self._note(f"closed loop, {in_flight} in flight, {seconds:.1f} s after warm-up")
         samples = await closed_loop(
-            self._send,
+            self.send,
             self._order,
             in_flight,
             seconds,
             warmup=self._config.warmup_seconds,
             max_calls=MAX_CALLS,
         )
-        phase = self._phase(samples, "closed", in_flight=in_flight)
+        phase = self.phase(samples, "closed", in_flight=in_flight)
         if phase.summary.answered == 0:
             why = next((f"{o.detail} ({o.status})" for o in samples.outcomes), "no call ended in time")
             raise StropError(f"the server answered none of {phase.summary.calls} calls: {why}")
         return phase
 
     async def open(self, rate: float, seconds: float) -> Phase:
+        """Offer ``rate`` texts a second, spaced by ``config.arrivals``."""
         config = self._config
         self._note(f"open loop, {rate:.1f} texts/s offered, {seconds:.1f} s")
-        times = arrivals(config.arrivals, rate / config.texts_per_call, seconds, config.seed)
-        samples = await open_loop(self._send, self._order, times, seconds)
-        return self._phase(samples, "open", offered=rate)
+        rate_of_calls = rate / config.texts_per_call
+        times = arrivals(config.arrivals, rate_of_calls, seconds, config.seed, self._arrived)
+        # In a trace each text keeps its place, so every phase begins with the first.
+        order = itertools.cycle(range(len(self._groups))) if config.arrivals == "trace" else self._order
+        samples = await open_loop(self.send, order, times, seconds)
+        return self.phase(samples, "open", offered=rate)
 
-    def _phase(
+    def phase(
         self,
         samples: Samples,
         loop: str,
@@ -124,6 +148,7 @@ class _Load:
         in_flight: int | None = None,
         offered: float | None = None,
     ) -> Phase:
+        """Read the replies in ``samples`` and sum them up; an open loop is judged too."""
         slo = self._config.slo
         summary = summarise(samples, slo=slo, texts_per_call=self._config.texts_per_call)
         stages = []

@@ -58,8 +58,9 @@ async def search(
     first: float,
     ceiling: float,
     seconds: float,
+    shares: Sequence[float] = STEP_SHARES,
 ) -> list[Phase]:
-    """Bisect between 0 and ``ceiling`` texts a second, starting with ``first``, for three steps.
+    """Bisect between 0 and ``ceiling`` texts a second, starting with ``first``, a step for each share.
 
     ``measure`` runs one open loop of a rate for some seconds. Each rate is tried once, so a step
     shows what happened, not what always would; the sustained rate is that of the best step.
@@ -68,7 +69,7 @@ async def search(
     passed: list[float] = []
     failed: list[float] = []
     rate: float | None = first
-    for share in STEP_SHARES:
+    for share in shares:
         if rate is None:
             break
         phase = await measure(rate, share * seconds)

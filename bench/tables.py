@@ -26,23 +26,28 @@ class Grid:
 def show(report: Report, console: Console) -> None:
     """Print the report for a person."""
     for grid in grids(report):
-        table = Table(
-            title=grid.title,
-            title_justify="left",
-            caption=grid.note or None,
-            caption_justify="left",
-            box=SIMPLE_HEAD,
-            pad_edge=False,
-            collapse_padding=True,
-        )
-        for number, name in enumerate(grid.header):
-            table.add_column(name, justify="right" if number else "left", no_wrap=grid.narrow)
-        for row in grid.rows:
-            table.add_row(*row)
-        console.print(table)
+        show_grid(grid, console)
     for warning in report.warnings():
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(headline(report), style="bold", markup=False)
+
+
+def show_grid(grid: Grid, console: Console) -> None:
+    """Print one table."""
+    table = Table(
+        title=grid.title,
+        title_justify="left",
+        caption=grid.note or None,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    for number, name in enumerate(grid.header):
+        table.add_column(name, justify="right" if number else "left", no_wrap=grid.narrow)
+    for row in grid.rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def to_markdown(report: Report) -> str:
@@ -56,13 +61,17 @@ def to_markdown(report: Report) -> str:
         f"{host} · {host.memory_bytes / 2**30:.1f} GiB · {host.kernel} · "
         + ", ".join(f"{name} {version}" for name, version in report.versions.items()),
     ]
-    for grid in grids(report):
-        lines = [grid.header, ("---", *["---:"] * (len(grid.header) - 1)), *grid.rows]
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-        parts += [f"## {grid.title}", table, *([grid.note] if grid.note else [])]
+    parts += [grid_markdown(grid) for grid in grids(report)]
     if warnings := report.warnings():
         parts += ["## Warnings", "\n".join(f"- {warning}" for warning in warnings)]
     return "\n\n".join(parts) + "\n"
+
+
+def grid_markdown(grid: Grid) -> str:
+    """One table as Markdown, under its title."""
+    lines = [grid.header, ("---", *["---:"] * (len(grid.header) - 1)), *grid.rows]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return "\n\n".join([f"## {grid.title}", table, *([grid.note] if grid.note else [])])
 
 
 def headline(report: Report) -> str:
@@ -73,7 +82,7 @@ def headline(report: Report) -> str:
         return f"No rate tried met {slo}, so there is no cost: at {first.offered:.0f}/s {first.failure}"
     machine = report.machines[0]
     return (
-        f"{_dollars(report.cost(machine))} per million queries at {slo}, sustaining"
+        f"{dollars(report.cost(machine))} per million queries at {slo}, sustaining"
         f" {report.rate:.1f} queries/s, on {machine.title} if it is as fast as the machine measured"
     )
 
@@ -92,9 +101,9 @@ def _latency(report: Report) -> Grid:
             (
                 _name(phase),
                 str(summary.calls),
-                _digits(summary.rate),
-                _digits(summary.goodput),
-                *(_ms(value) for value in summary.percentiles.values()),
+                digits(summary.rate),
+                digits(summary.goodput),
+                *(ms(value) for value in summary.percentiles.values()),
                 str(sum(summary.errors.values())),
                 _verdict(phase),
             )
@@ -113,8 +122,8 @@ def _stages(report: Report) -> Grid:
     rows = [
         (
             _name(phase),
-            *(_ms(value) for value in (stages.tokenise, stages.queue, stages.compute, stages.total)),
-            _ms(phase.summary.percentiles["p50"]),
+            *(ms(value) for value in (stages.tokenise, stages.queue, stages.compute, stages.total)),
+            ms(phase.summary.percentiles["p50"]),
         )
         for phase in report.measured.phases
         if (stages := phase.stages)
@@ -153,7 +162,7 @@ def _cost(report: Report) -> Grid:
             machine.title,
             machine.hardware,
             f"{machine.hourly():.4f}",
-            _dollars(report.cost(machine)),
+            dollars(report.cost(machine)),
             str(machine.seen or "undated"),
         )
         for machine in report.machines
@@ -184,16 +193,18 @@ def _verdict(phase: Phase) -> str:
     return "too few" if too_few else "missed"
 
 
-def _ms(seconds: float | None) -> str:
-    return "n/a" if seconds is None else _digits(seconds * 1e3)
+def ms(seconds: float | None) -> str:
+    """A time in milliseconds."""
+    return "n/a" if seconds is None else digits(seconds * 1e3)
 
 
-def _digits(value: float) -> str:
+def digits(value: float) -> str:
     """At least three digits, at most two of them behind the point."""
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 
-def _dollars(amount: float | None) -> str:
+def dollars(amount: float | None) -> str:
+    """An amount in US dollars."""
     if amount is None:
         return "n/a"
     return f"${amount:.3g}" if amount < 100 else f"${amount:,.0f}"

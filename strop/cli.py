@@ -21,6 +21,8 @@ COMMANDS = {
     "serve": ("strop.serve.command:serve", "A bundle to a gRPC endpoint with metrics."),
     "query": ("strop.bench.query:query", "Ask a running server."),
     "bench": ("strop.bench.command:bench", "Latency, accuracy and dollars per million queries."),
+    "tune": ("strop.bench.tune.command:tune", "The serve options that are fastest within your SLO."),
+    "bench-serve": ("strop.bench.serving.command:bench_serve", "The server against its targets."),
     "demo": ("strop.demo:demo", "All of it on real sentences, in about ten minutes."),
 }
 

@@ -29,7 +29,9 @@ def one_line(done, code):
     return line
 
 
-@pytest.mark.parametrize("command", ["", "data", "train", "export", "serve", "query", "bench", "demo"])
+@pytest.mark.parametrize(
+    "command", ["", "data", "train", "export", "serve", "query", "bench", "tune", "bench-serve", "demo"]
+)
 def test_every_command_has_help(strop, command):
     done = strop(*command.split(), "--help")
     assert done.returncode == 0

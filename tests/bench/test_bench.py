@@ -83,6 +83,25 @@ def test_an_slo_that_no_rate_meets_gives_no_cost(
     assert "No rate tried met p99 ≤ 1 ms" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_trace_of_arrivals_is_replayed(strop: Any, server: Any, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    # Pairs at one time, each text in its place.
+    rows = [{"text": f"{n} film", "label": f"{n}", "arrived": 100 + n // 2} for n in range(40)]
+    trace.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    more = ("--arrivals", "trace", "--rate", "150")
+    assert strop("bench", server.address, *options(trace, tmp_path / "out", *more)) == 0
+    report = read(tmp_path / "out")
+    assert report["accuracy"]["accuracy"] == 1
+    assert report["phases"][-1]["summary"]["calls"] == 150
+
+
+def test_a_trace_needs_arrivals(
+    strop: Any, server: Any, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert strop("bench", server.address, *options(texts, tmp_path, "--arrivals", "trace")) == 2
+    assert 'has no "arrived"; give each line one' in capsys.readouterr().err
+
+
 def test_options_can_stand_in_a_toml_file(strop: Any, server: Any, texts: Path, tmp_path: Path) -> None:
     prices = tmp_path / "mine.toml"
     prices.write_text(

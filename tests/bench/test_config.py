@@ -30,3 +30,8 @@ from strop.errors import InputError
 def test_an_option_that_makes_no_sense_is_named_with_its_value(option: str, value: Any, flag: str) -> None:
     with pytest.raises(InputError, match=flag):
         BenchConfig("127.0.0.1:1", texts=Path("x"), **{option: value})
+
+
+def test_loadgen_counts_single_texts() -> None:
+    with pytest.raises(InputError, match="--texts-per-call is 2; with --loadgen it must be 1"):
+        BenchConfig("127.0.0.1:1", texts=Path("x"), loadgen="server", texts_per_call=2)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.bench.pacing import arrivals, constant, poisson
+from strop.bench.pacing import arrivals, constant, poisson, replay
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,24 @@ def test_poisson_arrivals_come_in_bunches_and_repeat_with_the_seed() -> None:
     assert gaps.std() / gaps.mean() == pytest.approx(1.0, abs=0.02)
     assert (times == poisson(1000, 100, seed=3)).all()
     assert (times != poisson(1000, 100, seed=4)).any()
+
+
+def test_a_trace_keeps_its_gaps_and_starts_over_after_its_mean_gap() -> None:
+    times = replay([10.0, 10.0, 13.0], rate=3.0, seconds=2.0)
+    # Gaps 0, 3, then the mean 1.5: seven times 9 seconds of trace in two.
+    assert np.diff(times) * 9 / 2 == pytest.approx([0, 3, 1.5, 0, 3])
+    assert len(times) == 6
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=2, max_size=50).filter(
+        lambda times: max(times) - min(times) > 1e-3
+    ),
+    st.floats(1, 500),
+    st.floats(0.1, 10),
+)
+def test_a_trace_is_scaled_to_the_offered_rate(arrived: list[float], rate: float, seconds: float) -> None:
+    times = arrivals("trace", rate, seconds, 0, sorted(arrived))
+    assert len(times) == round(rate * seconds)
+    assert (np.diff(times) >= 0).all()
+    assert ((times >= 0) & (times <= seconds)).all()

@@ -30,6 +30,11 @@ def test_texts_and_labels_are_read_in_order(tmp_path: Path) -> None:
         (b'{"sentence": "a"}', 'line 1 has no "text"'),
         (b'{"text": 3}', 'line 1 has no "text"'),
         (b"[1]", 'line 1 has no "text"'),
+        (b'{"text": "a", "arrived": "noon"}', "line 1: \"arrived\" is 'noon'"),
+        (b'{"text": "a", "arrived": NaN}', 'line 1: "arrived" is nan'),
+        (b'{"text": "a", "arrived": 1}\n{"text": "b"}', 'only 1 of 2 lines have "arrived"'),
+        (b'{"text": "a", "arrived": 2}\n{"text": "b", "arrived": 1}', '"arrived" runs backwards'),
+        (b'{"text": "a", "arrived": 2}\n{"text": "b", "arrived": 2}', "every text"),
     ],
 )
 def test_a_file_that_is_wrong_is_named_with_the_line(
@@ -40,6 +45,14 @@ def test_a_file_that_is_wrong_is_named_with_the_line(
     with pytest.raises(InputError, match=complaint) as raised:
         read_texts(file)
     assert str(file) in str(raised.value)
+
+
+def test_a_trace_is_read_and_keeps_its_order(tmp_path: Path) -> None:
+    file = tmp_path / "trace.jsonl"
+    file.write_text('{"text": "a", "arrived": 3}\n{"text": "b", "arrived": 3.5}\n')
+    texts = read_texts(file)
+    assert texts.arrived == (3, 3.5)
+    assert group(len(texts.texts), 1, None) == [(0,), (1,)]
 
 
 @given(st.integers(1, 50), st.integers(1, 9), st.integers(0, 99))
