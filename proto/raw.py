@@ -14,11 +14,16 @@ def pack_bytes(elements: Iterable[bytes]) -> bytes:
     return b"".join(_LENGTH.pack(len(element)) + element for element in elements)
 
 
-def unpack_bytes(raw: bytes) -> list[bytes]:
-    """The elements of a BYTES tensor's raw contents; ``ValueError`` when they are cut off."""
+def unpack_bytes(raw: bytes, limit: int | None = None) -> list[bytes]:
+    """The elements of a BYTES tensor's raw contents.
+
+    ``ValueError`` when they are cut off, or at once when there are more than ``limit``.
+    """
     elements: list[bytes] = []
     place = 0
     while place < len(raw):
+        if len(elements) == limit:
+            raise ValueError(f"there are more than {limit} elements")
         start = place + _LENGTH.size
         if start > len(raw):
             raise ValueError(f"a length is cut off after {len(elements)} elements")
@@ -30,6 +35,17 @@ def unpack_bytes(raw: bytes) -> list[bytes]:
             )
         elements.append(raw[start:place])
     return elements
+
+
+_INTEGERS = {"BOOL": "u1", "INT32": "<i4", "INT64": "<i8"}
+
+
+def unpack_integers(raw: bytes, datatype: str) -> NDArray[np.int64]:
+    """The elements of a BOOL, INT32 or INT64 tensor's raw contents, flat, as int64.
+
+    ``ValueError`` when they are cut off.
+    """
+    return np.frombuffer(raw, dtype=_INTEGERS[datatype]).astype(np.int64, copy=False)
 
 
 def pack_fp32(values: NDArray[np.float32]) -> bytes:

@@ -12,21 +12,32 @@ class OnLong(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ON_LONG_UNSPECIFIED: _ClassVar[OnLong]
     ON_LONG_TRUNCATE: _ClassVar[OnLong]
     ON_LONG_REFUSE: _ClassVar[OnLong]
+
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_INTERACTIVE: _ClassVar[Priority]
+    PRIORITY_BULK: _ClassVar[Priority]
 ON_LONG_UNSPECIFIED: OnLong
 ON_LONG_TRUNCATE: OnLong
 ON_LONG_REFUSE: OnLong
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_INTERACTIVE: Priority
+PRIORITY_BULK: Priority
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("model", "texts", "top_k", "on_long")
+    __slots__ = ("model", "texts", "top_k", "on_long", "priority")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     ON_LONG_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     model: str
     texts: _containers.RepeatedScalarFieldContainer[str]
     top_k: int
     on_long: OnLong
-    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., on_long: _Optional[_Union[OnLong, str]] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
     __slots__ = ("model", "version", "variant", "results", "timings")
@@ -59,6 +70,34 @@ class ScoredLabel(_message.Message):
     label: str
     score: float
     def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
+
+class ClassifyStreamRequest(_message.Message):
+    __slots__ = ("id", "request", "timeout_us")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_US_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    request: ClassifyRequest
+    timeout_us: int
+    def __init__(self, id: _Optional[str] = ..., request: _Optional[_Union[ClassifyRequest, _Mapping]] = ..., timeout_us: _Optional[int] = ...) -> None: ...
+
+class ClassifyStreamResponse(_message.Message):
+    __slots__ = ("id", "response", "failure")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    response: ClassifyResponse
+    failure: Failure
+    def __init__(self, id: _Optional[str] = ..., response: _Optional[_Union[ClassifyResponse, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class Failure(_message.Message):
+    __slots__ = ("code", "message")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
 
 class Timings(_message.Message):
     __slots__ = ("tokenise_us", "queue_us", "compute_us", "total_us")

@@ -39,6 +39,11 @@ class StropStub:
                 request_serializer=strop_dot_proto_dot_strop__pb2.ClassifyRequest.SerializeToString,
                 response_deserializer=strop_dot_proto_dot_strop__pb2.ClassifyResponse.FromString,
                 _registered_method=True)
+        self.ClassifyStream = channel.stream_stream(
+                '/strop.v1.Strop/ClassifyStream',
+                request_serializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamResponse.FromString,
+                _registered_method=True)
 
 
 class StropServicer:
@@ -51,6 +56,15 @@ class StropServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClassifyStream(self, request_iterator, context):
+        """Classify for many requests over one call, at less cost for each. They are worked on together, up to
+        a bound past which the server stops reading, and answered as they are done: match them by id. A
+        request that fails leaves the others and the stream as they are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StropServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +72,11 @@ def add_StropServicer_to_server(servicer, server):
                     servicer.Classify,
                     request_deserializer=strop_dot_proto_dot_strop__pb2.ClassifyRequest.FromString,
                     response_serializer=strop_dot_proto_dot_strop__pb2.ClassifyResponse.SerializeToString,
+            ),
+            'ClassifyStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.ClassifyStream,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -87,6 +106,33 @@ class Strop:
             '/strop.v1.Strop/Classify',
             strop_dot_proto_dot_strop__pb2.ClassifyRequest.SerializeToString,
             strop_dot_proto_dot_strop__pb2.ClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/strop.v1.Strop/ClassifyStream',
+            strop_dot_proto_dot_strop__pb2.ClassifyStreamRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.ClassifyStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

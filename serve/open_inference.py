@@ -1,5 +1,8 @@
-"""The Open Inference Protocol's service: texts in a BYTES tensor, labels and probabilities out."""
+"""The Open Inference Protocol's service: texts or token ids in, labels and probabilities out."""
 
+from collections.abc import AsyncIterator
+
+import grpc
 from grpc.aio import ServicerContext as Context
 
 from strop import __version__
@@ -7,30 +10,50 @@ from strop.proto import open_inference_pb2 as pb
 from strop.proto import open_inference_pb2_grpc as pb_grpc
 
 from .calls import Calls, counted, seconds_left
-from .core import Query
+from .describe import configuration, metadata, statistics
+from .errors import RequestError
+from .infer_reply import ReplyWriter
+from .infer_request import RequestReader, read_outputs
 from .model import Model
 from .pipeline import Pipeline
-from .tensors import (
-    INPUT,
-    OUTPUTS,
-    read_outputs,
-    read_refuse_long,
-    read_texts,
-    write_outputs,
-    write_parameters,
+from .stream import Stream
+from .token_input import TokenRules
+
+EXTENSIONS = (
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "parameters",
+    "schedule_policy",
+    "statistics",
 )
+"""Triton's names of what is implemented beyond the protocol's core."""
+
+FINAL = "triton_final_response"
+"""The parameter by which Triton's clients know that a streamed request has no more replies."""
+
+
+class OneBundleError(RequestError):
+    """A model was to be loaded or unloaded."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
 
 
 class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     """``inference.GRPCInferenceService`` on one model."""
 
-    service = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+    descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
+    service = descriptor.full_name
 
-    def __init__(self, model: Model, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, model: Model, pipeline: Pipeline, calls: Calls, max_texts: int) -> None:
+        """Take requests of at most ``max_texts`` texts."""
         self.calls = calls
         self._model = model
         self._pipeline = pipeline
-        self._labels = [label.encode() for label in model.labels]
+        encoder = model.encoder
+        self._rules = TokenRules(encoder.vocabulary_size, encoder.max_tokens, model.layout.pad_token_id)
+        self._reader = RequestReader(self._rules, max_texts)
+        self._writer = ReplyWriter(model.labels, model.variant)
 
     @counted
     async def ServerLive(  # noqa: N802
@@ -58,8 +81,8 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     async def ServerMetadata(  # noqa: N802
         self, request: pb.ServerMetadataRequest, context: Context
     ) -> pb.ServerMetadataResponse:
-        """The server's name and version; it has no extensions."""
-        return pb.ServerMetadataResponse(name="strop", version=__version__)
+        """The server's name, version and extensions."""
+        return pb.ServerMetadataResponse(name="strop", version=__version__, extensions=EXTENSIONS)
 
     @counted
     async def ModelMetadata(  # noqa: N802
@@ -67,37 +90,91 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     ) -> pb.ModelMetadataResponse:
         """The model's version and tensors."""
         self._model.require(request.name, request.version)
-        tensor = pb.ModelMetadataResponse.TensorMetadata
-        shapes = {"probabilities": [-1, len(self._labels)]}
-        return pb.ModelMetadataResponse(
-            name=self._model.name,
-            versions=[self._model.version],
-            platform="onnxruntime",
-            inputs=[tensor(name=INPUT, datatype="BYTES", shape=[-1])],
-            outputs=[
-                tensor(name=name, datatype=datatype, shape=shapes.get(name, [-1]))
-                for name, datatype in OUTPUTS.items()
-            ],
-        )
+        return metadata(self._model)
+
+    @counted
+    async def ModelConfig(  # noqa: N802
+        self, request: pb.ModelConfigRequest, context: Context
+    ) -> pb.ModelConfigResponse:
+        """The model's tensors and engines, as Triton's clients read them."""
+        self._model.require(request.name, request.version)
+        return pb.ModelConfigResponse(config=configuration(self._model, self._rules))
+
+    @counted
+    async def ModelStatistics(  # noqa: N802
+        self, request: pb.ModelStatisticsRequest, context: Context
+    ) -> pb.ModelStatisticsResponse:
+        """Counts and durations since this process started."""
+        self._model.require(request.name or self._model.name, request.version)
+        return pb.ModelStatisticsResponse(model_stats=[statistics(self._model, self.calls.statistics)])
+
+    @counted
+    async def RepositoryIndex(  # noqa: N802
+        self, request: pb.RepositoryIndexRequest, context: Context
+    ) -> pb.RepositoryIndexResponse:
+        """The one model; none if only ready ones are asked for while the server drains."""
+        ready = self._pipeline.ready
+        reply = pb.RepositoryIndexResponse()
+        if ready or not request.ready:
+            state, reason = ("READY", "") if ready else ("UNAVAILABLE", "the server is shutting down")
+            reply.models.add(name=self._model.name, version=self._model.version, state=state, reason=reason)
+        return reply
+
+    @counted
+    async def RepositoryModelLoad(  # noqa: N802
+        self, request: pb.RepositoryModelLoadRequest, context: Context
+    ) -> pb.RepositoryModelLoadResponse:
+        """Refused."""
+        raise OneBundleError("this server serves one bundle; start another one for another model")
+
+    @counted
+    async def RepositoryModelUnload(  # noqa: N802
+        self, request: pb.RepositoryModelUnloadRequest, context: Context
+    ) -> pb.RepositoryModelUnloadResponse:
+        """Refused."""
+        raise OneBundleError("this server serves one bundle until it ends; stop it instead")
 
     @counted
     async def ModelInfer(  # noqa: N802
         self, request: pb.ModelInferRequest, context: Context
     ) -> pb.ModelInferResponse:
-        """Scores of the texts in the input ``text``, within the call's deadline."""
-        self._model.require(request.model_name, request.model_version)
-        names = read_outputs(request)
-        query = Query(
-            read_texts(request),
-            seconds=seconds_left(context),
-            client=context.peer(),
-            refuse_long=read_refuse_long(request),
-        )
-        answer = await self._pipeline.answer(query)
-        reply = pb.ModelInferResponse(
-            model_name=self._model.name, model_version=self._model.version, id=request.id
-        )
-        raw = bool(request.raw_input_contents)
-        write_outputs(reply, names, answer.probabilities, self._labels, raw=raw)
-        write_parameters(reply, self._model.variant, answer)
+        """Scores of the texts in ``text`` or the tokens in ``input_ids``, within the call's deadline."""
+        reply = pb.ModelInferResponse()
+        await self._infer(request, context, reply)
         return reply
+
+    async def ModelStreamInfer(  # noqa: N802
+        self, requests: AsyncIterator[pb.ModelInferRequest], context: Context
+    ) -> None:
+        """ModelInfer for each message, answered in order."""
+
+        async def answer(request: pb.ModelInferRequest) -> pb.ModelStreamInferResponse:
+            reply = pb.ModelStreamInferResponse()
+            await self._infer(request, context, reply.infer_response)
+            reply.infer_response.parameters[FINAL].bool_param = True
+            return reply
+
+        await Stream(self, "ModelStreamInfer", context, answer, _failed, in_order=True).run()
+
+    async def _infer(
+        self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse
+    ) -> None:
+        self._model.require(request.model_name, request.model_version)
+        outputs = read_outputs(request)
+        query = self._reader.query(request, seconds_left(context), context.peer())
+        answer = await self._pipeline.answer(query)
+        reply.model_name = self._model.name
+        reply.model_version = self._model.version
+        reply.id = request.id
+        self._writer.write(reply, answer, outputs, raw=bool(request.raw_input_contents))
+
+
+def _failed(
+    request: pb.ModelInferRequest | None, code: grpc.StatusCode, message: str
+) -> pb.ModelStreamInferResponse:
+    """Triton's form of a failure has no place for the code."""
+    reply = pb.ModelStreamInferResponse(error_message=message)
+    if request is not None:
+        reply.infer_response.id = request.id
+    reply.infer_response.parameters[FINAL].bool_param = True
+    return reply

@@ -1,136 +1,103 @@
-"""ModelInfer's messages: texts and wishes read from a request, an answer written into a reply."""
+"""A request's tensors: the elements of one, from its typed contents or from its raw blob."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strop.proto import open_inference_pb2 as pb
-from strop.proto.raw import pack_bytes, pack_fp32, unpack_bytes
+from strop.proto.raw import unpack_bytes, unpack_integers
 
-from .core import Answer, Probabilities, Timings
 from .errors import InvalidArgumentError
 
-INPUT = "text"
-OUTPUTS = {"label": "BYTES", "score": "FP32", "probabilities": "FP32"}
+InputTensor = pb.ModelInferRequest.InferInputTensor
 
-Tensor = pb.ModelInferResponse.InferOutputTensor
-
-
-def read_texts(request: pb.ModelInferRequest) -> list[str]:
-    """The texts of the one input tensor; ``InvalidArgumentError`` names what is wrong with it."""
-    if len(request.inputs) != 1 or request.inputs[0].name != INPUT:
-        names = ", ".join(repr(tensor.name) for tensor in request.inputs) or "none"
-        raise InvalidArgumentError(f"the inputs are {names}; send the one input {INPUT!r}")
-    tensor = request.inputs[0]
-    if tensor.datatype != "BYTES":
-        raise InvalidArgumentError(f"input {INPUT!r} has datatype {tensor.datatype!r}; send BYTES")
-    shape = list(tensor.shape)
-    if len(shape) not in (1, 2) or shape[1:] not in ([], [1]) or shape[0] < 1:
-        raise InvalidArgumentError(f"input {INPUT!r} has shape {shape}; send [n] or [n, 1], n at least 1")
-    elements = _elements(request, tensor)
-    if len(elements) != math.prod(shape):
-        raise InvalidArgumentError(
-            f"input {INPUT!r} has shape {shape} but {len(elements)} elements; make them agree"
-        )
-    return [_decode(element, number) for number, element in enumerate(elements)]
+TYPED_CONTENTS = {
+    "BOOL": "bool_contents",
+    "INT32": "int_contents",
+    "INT64": "int64_contents",
+}
 
 
-def _elements(
-    request: pb.ModelInferRequest, tensor: pb.ModelInferRequest.InferInputTensor
-) -> Sequence[bytes]:
-    blobs = request.raw_input_contents
+def blobs_of(request: pb.ModelInferRequest) -> Sequence[bytes | None]:
+    """The raw contents of each input; None for each in a request that has none.
+
+    ``InvalidArgumentError`` for another number of blobs than inputs, for raw and typed contents
+    together, and for contents that lie in shared memory.
+    """
+    for tensor in request.inputs:
+        refuse_shared_memory(f"input {tensor.name!r}", tensor.parameters)
+    blobs: Sequence[bytes] = request.raw_input_contents
     if not blobs:
-        return list(tensor.contents.bytes_contents)
-    if tensor.HasField("contents"):
-        raise InvalidArgumentError(f"input {INPUT!r} has both raw and typed contents; send one")
-    if len(blobs) != 1:
-        raise InvalidArgumentError(f"raw_input_contents has {len(blobs)} blobs; send one, for {INPUT!r}")
+        return [None] * len(request.inputs)
+    if len(blobs) != len(request.inputs):
+        raise InvalidArgumentError(
+            f"raw_input_contents has {len(blobs)} blobs for {len(request.inputs)} inputs; send one each"
+        )
+    for tensor in request.inputs:
+        if tensor.HasField("contents"):
+            raise InvalidArgumentError(f"input {tensor.name!r} has both raw and typed contents; send one")
+    return blobs
+
+
+def refuse_shared_memory(what: str, parameters: Container[str]) -> None:
+    """``InvalidArgumentError`` when a tensor's ``parameters`` say that it lies in shared memory."""
+    if "shared_memory_region" in parameters:
+        raise InvalidArgumentError(f"{what} is in shared memory; send the contents in the message")
+
+
+def read_bytes(tensor: InputTensor, blob: bytes | None) -> Sequence[bytes]:
+    """The elements of a BYTES tensor; ``InvalidArgumentError`` when they disagree with its shape."""
+    count = _count(tensor)
+    if blob is None:
+        elements: Sequence[bytes] = tensor.contents.bytes_contents
+        _agree(tensor, len(elements), count)
+        return elements
     try:
-        return unpack_bytes(blobs[0])
+        elements = unpack_bytes(blob, limit=count)
     except ValueError as error:
         raise InvalidArgumentError(
-            f"raw contents of input {INPUT!r}: {error}; pack each text behind its 4-byte length"
+            f"raw contents of input {tensor.name!r} of shape {list(tensor.shape)}: {error};"
+            " pack each element behind its 4-byte length"
         ) from error
+    _agree(tensor, len(elements), count)
+    return elements
 
 
-def _decode(element: bytes, number: int) -> str:
-    try:
-        return element.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidArgumentError(
-            f"element {number} of input {INPUT!r} is not UTF-8 at byte {error.start}; encode it so"
-        ) from error
-
-
-def read_outputs(request: pb.ModelInferRequest) -> list[str]:
-    """The names of the outputs asked for, in that order; all of them if none is named."""
-    names = [output.name for output in request.outputs] or list(OUTPUTS)
-    for name in names:
-        if name not in OUTPUTS:
-            raise InvalidArgumentError(f"no output is named {name!r}; ask for: {', '.join(OUTPUTS)}")
-    return names
-
-
-def read_refuse_long(request: pb.ModelInferRequest) -> bool:
-    """The parameter ``on_long``: false for ``truncate``, the default; true for ``refuse``."""
-    if "on_long" not in request.parameters:
-        return False
-    wish = request.parameters["on_long"].string_param
-    if wish not in ("truncate", "refuse"):
-        raise InvalidArgumentError(f"parameter 'on_long' is {wish!r}; send truncate or refuse")
-    return bool(wish == "refuse")
-
-
-def write_outputs(
-    reply: pb.ModelInferResponse,
-    names: Sequence[str],
-    probabilities: Probabilities,
-    labels: Sequence[bytes],
-    *,
-    raw: bool,
-) -> None:
-    """Add the named outputs: raw contents for a request that came with such, else typed ones.
-
-    ``probabilities`` is [n, classes]; ``label`` and ``score`` are those of the best class.
-    """
-    best = probabilities.argmax(axis=1)
-    for name in names:
-        if name == "label":
-            chosen = [labels[index] for index in best.tolist()]
-            tensor = reply.outputs.add(name=name, datatype="BYTES", shape=[len(chosen)])
-            if raw:
-                reply.raw_output_contents.append(pack_bytes(chosen))
-            else:
-                tensor.contents.bytes_contents.extend(chosen)
-        else:
-            values = probabilities if name == "probabilities" else probabilities.max(axis=1)
-            _write_fp32(reply, name, values, raw=raw)
-
-
-def _write_fp32(reply: pb.ModelInferResponse, name: str, values: NDArray[np.float32], *, raw: bool) -> None:
-    tensor = reply.outputs.add(name=name, datatype="FP32", shape=values.shape)
-    if raw:
-        reply.raw_output_contents.append(pack_fp32(values))
+def read_integers(tensor: InputTensor, blob: bytes | None) -> NDArray[np.int64]:
+    """A BOOL, INT32 or INT64 tensor; ``InvalidArgumentError`` when elements and shape disagree."""
+    count = _count(tensor)
+    if blob is None:
+        contents = getattr(tensor.contents, TYPED_CONTENTS[tensor.datatype])
+        _agree(tensor, len(contents), count)
+        flat = np.fromiter(contents, np.int64, count)
     else:
-        tensor.contents.fp32_contents.extend(values.ravel().tolist())
+        try:
+            flat = unpack_integers(blob, tensor.datatype)
+        except ValueError as error:
+            raise InvalidArgumentError(
+                f"raw contents of input {tensor.name!r} have {len(blob)} bytes,"
+                f" no whole number of {tensor.datatype} elements"
+            ) from error
+        _agree(tensor, len(flat), count)
+    return flat.reshape(list(tensor.shape))
 
 
-def write_parameters(reply: pb.ModelInferResponse, variant: str, answer: Answer) -> None:
-    """Say which variant answered, how many texts lost their end, and where the time went."""
-    reply.parameters["variant"].string_param = variant
-    truncated = sum(one.truncated for one in answer.encoded)
-    reply.parameters["truncated_texts"].int64_param = truncated
-    for name, value in microseconds(answer.timings).items():
-        reply.parameters[name].int64_param = value
+def require_type(tensor: InputTensor, *datatypes: str) -> None:
+    """``InvalidArgumentError`` unless the tensor's datatype is one of those."""
+    if tensor.datatype not in datatypes:
+        raise InvalidArgumentError(
+            f"input {tensor.name!r} has datatype {tensor.datatype!r}; send {' or '.join(datatypes)}"
+        )
 
 
-def microseconds(timings: Timings) -> dict[str, int]:
-    """Timings as both protocols send them, by field name."""
-    return {
-        "tokenise_us": round(timings.tokenise * 1e6),
-        "queue_us": round(timings.queue * 1e6),
-        "compute_us": round(timings.compute * 1e6),
-        "total_us": round(timings.total * 1e6),
-    }
+def _count(tensor: InputTensor) -> int:
+    return math.prod(tensor.shape)
+
+
+def _agree(tensor: InputTensor, found: int, count: int) -> None:
+    if found != count:
+        raise InvalidArgumentError(
+            f"input {tensor.name!r} has shape {list(tensor.shape)} but {found} elements; make them agree"
+        )

@@ -1,23 +1,34 @@
 """The typed service strop.v1.Strop: texts in, labels with scores out."""
 
-import numpy as np
+from collections.abc import AsyncIterator
+
+import grpc
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from grpc.aio import ServicerContext as Context
 
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 
 from .calls import Calls, counted, seconds_left
-from .core import Answer, Query
+from .core import Answer, Priority, Query
 from .errors import InvalidArgumentError
+from .infer_reply import best_first, microseconds
 from .model import Model
 from .pipeline import Pipeline
-from .tensors import microseconds
+from .stream import Stream
+
+PRIORITIES = {
+    pb.PRIORITY_UNSPECIFIED: Priority.INTERACTIVE,
+    pb.PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
+    pb.PRIORITY_BULK: Priority.BULK,
+}
 
 
 class Typed(pb_grpc.StropServicer):
     """``strop.v1.Strop`` on one model."""
 
-    service = pb.DESCRIPTOR.services_by_name["Strop"].full_name
+    descriptor = pb.DESCRIPTOR.services_by_name["Strop"]
+    service = descriptor.full_name
 
     def __init__(self, model: Model, pipeline: Pipeline, calls: Calls) -> None:
         self.calls = calls
@@ -29,15 +40,33 @@ class Typed(pb_grpc.StropServicer):
         self, request: pb.ClassifyRequest, context: Context
     ) -> pb.ClassifyResponse:
         """Labels with scores for each text, within the call's deadline."""
+        return await self._classify(request, seconds_left(context), context.peer())
+
+    async def ClassifyStream(  # noqa: N802
+        self, requests: AsyncIterator[pb.ClassifyStreamRequest], context: Context
+    ) -> None:
+        """Classify for each message, answered as it is done."""
+
+        async def answer(message: pb.ClassifyStreamRequest) -> pb.ClassifyStreamResponse:
+            seconds = seconds_left(context)
+            if message.timeout_us:
+                seconds = min(seconds, message.timeout_us / 1e6)
+            response = await self._classify(message.request, seconds, context.peer())
+            return pb.ClassifyStreamResponse(id=message.id, response=response)
+
+        await Stream(self, "ClassifyStream", context, answer, _failed, in_order=False).run()
+
+    async def _classify(
+        self, request: pb.ClassifyRequest, seconds: float, client: str
+    ) -> pb.ClassifyResponse:
         self._model.require(request.model or self._model.name)
-        if request.on_long not in pb.OnLong.values():
-            raise InvalidArgumentError(
-                f"on_long is {request.on_long}; send one of: {', '.join(pb.OnLong.keys())}"
-            )
+        _require_known("on_long", request.on_long, pb.OnLong)
+        _require_known("priority", request.priority, pb.Priority)
         query = Query(
             list(request.texts),
-            seconds=seconds_left(context),
-            client=context.peer(),
+            seconds=seconds,
+            priority=PRIORITIES[request.priority],
+            client=client,
             refuse_long=request.on_long == pb.ON_LONG_REFUSE,
         )
         answer = await self._pipeline.answer(query)
@@ -51,9 +80,12 @@ class Typed(pb_grpc.StropServicer):
 
     def _results(self, answer: Answer, top_k: int) -> list[pb.Classification]:
         labels = self._model.labels
-        # Stable on the negated scores: equal ones keep the labels' own order.
-        order = np.argsort(-answer.probabilities, axis=1, kind="stable")[:, :top_k]
-        rows = zip(order.tolist(), answer.probabilities.tolist(), answer.encoded, strict=True)
+        rows = zip(
+            best_first(answer.probabilities, top_k),
+            answer.probabilities.tolist(),
+            answer.encoded,
+            strict=True,
+        )
         return [
             pb.Classification(
                 labels=[pb.ScoredLabel(label=labels[i], score=scores[i]) for i in indices],
@@ -62,3 +94,17 @@ class Typed(pb_grpc.StropServicer):
             )
             for indices, scores, encoded in rows
         ]
+
+
+def _require_known(name: str, value: int, enum: EnumTypeWrapper) -> None:
+    if value not in enum.values():
+        raise InvalidArgumentError(f"{name} is {value}; send one of: {', '.join(enum.keys())}")
+
+
+def _failed(
+    message: pb.ClassifyStreamRequest | None, code: grpc.StatusCode, reason: str
+) -> pb.ClassifyStreamResponse:
+    number, _ = code.value
+    return pb.ClassifyStreamResponse(
+        id=message.id if message is not None else "", failure=pb.Failure(code=number, message=reason)
+    )

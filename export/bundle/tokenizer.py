@@ -32,6 +32,10 @@ class TextEncoder:
         # A saved tokenizer keeps the padding and truncation it was last used with.
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
+        self.max_tokens = max_tokens
+        # Not get_vocab_size: where ids have gaps, the largest one is past their number.
+        self.vocabulary_size = max(self._tokenizer.get_vocab().values(), default=-1) + 1
+        """Every token id is below it."""
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """Encode texts in parallel Rust threads (the GIL is released); one ``Encoded`` each."""

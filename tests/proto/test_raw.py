@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.proto.raw import pack_bytes, pack_fp32, unpack_bytes, unpack_fp32
+from strop.proto.raw import pack_bytes, pack_fp32, unpack_bytes, unpack_fp32, unpack_integers
 
 
 def test_bytes_are_packed_as_the_protocol_says() -> None:
@@ -36,6 +36,25 @@ def test_bytes_that_are_cut_off_are_refused_or_end_at_an_element(
 def test_a_broken_element_is_refused(raw: bytes) -> None:
     with pytest.raises(ValueError, match="element"):
         unpack_bytes(raw)
+
+
+def test_no_more_elements_are_unpacked_than_the_limit() -> None:
+    packed = pack_bytes([b"a", b"b"])
+    assert unpack_bytes(packed, limit=2) == [b"a", b"b"]
+    with pytest.raises(ValueError, match="more than 1 elements"):
+        unpack_bytes(packed, limit=1)
+
+
+@pytest.mark.parametrize(("datatype", "size"), [("BOOL", 1), ("INT32", 4), ("INT64", 8)])
+def test_integers_are_little_endian_and_come_as_int64(datatype: str, size: int) -> None:
+    raw = b"".join(value.to_bytes(size, "little") for value in (1, 0, 100))
+    values = unpack_integers(raw, datatype)
+    assert values.dtype == np.int64
+    assert values.tolist() == [1, 0, 100]
+    if size > 1:
+        assert unpack_integers(b"\xff" * size, datatype).tolist() == [-1]
+        with pytest.raises(ValueError, match="multiple"):
+            unpack_integers(raw[1:], datatype)
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=50))

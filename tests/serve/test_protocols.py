@@ -19,6 +19,7 @@ from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
+from strop.proto.raw import unpack_bytes
 
 TEXTS = ["good film", "", "very bad film", "not good", "a", "bad " * 28]
 LABELS = ["négatif", "neutral", "positive"]
@@ -162,7 +163,7 @@ def test_a_long_text_is_refused_on_request(
 def test_the_model_describes_itself(open_inference: oip_grpc.GRPCInferenceServiceStub) -> None:
     metadata = open_inference.ModelMetadata(oip.ModelMetadataRequest(name="tiny"))
     assert (metadata.name, list(metadata.versions)) == ("tiny", ["3"])
-    assert metadata.platform == "onnxruntime"
+    assert metadata.platform == "onnxruntime_onnx"
     tensors = {
         tensor.name: (tensor.datatype, list(tensor.shape))
         for tensor in [*metadata.inputs, *metadata.outputs]
@@ -175,12 +176,108 @@ def test_the_model_describes_itself(open_inference: oip_grpc.GRPCInferenceServic
     }
 
 
+def test_the_configuration_and_the_index_tell_the_same(
+    open_inference: oip_grpc.GRPCInferenceServiceStub,
+) -> None:
+    config = open_inference.ModelConfig(oip.ModelConfigRequest(name="tiny")).config
+    assert (config.name, config.platform, config.backend) == ("tiny", "onnxruntime_onnx", "onnxruntime")
+    assert config.max_batch_size == 0
+    tensors = {
+        tensor.name: (tensor.data_type, list(tensor.dims)) for tensor in [*config.input, *config.output]
+    }
+    assert tensors == {
+        "text": (oip.TYPE_STRING, [-1]),
+        "label": (oip.TYPE_STRING, [-1]),
+        "score": (oip.TYPE_FP32, [-1]),
+        "probabilities": (oip.TYPE_FP32, [-1, 3]),
+    }
+    (group,) = config.instance_group
+    assert group.count >= 1
+    assert group.kind == oip.ModelInstanceGroup.KIND_CPU
+    facts = {name: parameter.string_value for name, parameter in config.parameters.items()}
+    assert (facts["max_tokens"], facts["vocabulary_size"], facts["pad_token_id"]) == ("32", "10", "0")
+    (entry,) = open_inference.RepositoryIndex(oip.RepositoryIndexRequest(ready=True)).models
+    assert (entry.name, entry.version, entry.state) == ("tiny", "3", "READY")
+
+
+def test_a_model_can_be_neither_loaded_nor_unloaded(
+    open_inference: oip_grpc.GRPCInferenceServiceStub,
+) -> None:
+    for call, request in (
+        (open_inference.RepositoryModelLoad, oip.RepositoryModelLoadRequest(model_name="huge")),
+        (open_inference.RepositoryModelUnload, oip.RepositoryModelUnloadRequest(model_name="tiny")),
+    ):
+        code, details = fails(call, request)
+        assert code == grpc.StatusCode.UNIMPLEMENTED
+        assert "this server serves one bundle" in details
+
+
+def test_the_statistics_count_requests_texts_and_batches(
+    open_inference: oip_grpc.GRPCInferenceServiceStub, until: Callable[[Callable[[], Any]], Any]
+) -> None:
+    def read() -> oip.ModelStatistics:
+        (stats,) = open_inference.ModelStatistics(oip.ModelStatisticsRequest()).model_stats
+        return stats
+
+    before = read()
+    open_inference.ModelInfer(raw_contents(["good", "bad"]))
+    fails(open_inference.ModelInfer, oip.ModelInferRequest(model_name="tiny"))
+    fails(open_inference.ModelMetadata, oip.ModelMetadataRequest(name="huge"))
+    # A failed call is counted once its status is on the way.
+    until(lambda: read().inference_stats.fail.count > before.inference_stats.fail.count)
+    after = read()
+    assert (after.name, after.version) == ("tiny", "3")
+    assert after.last_inference >= before.last_inference > 1.7e12
+    assert after.inference_count - before.inference_count == 2
+    assert after.execution_count - before.execution_count == 1
+    old, new = before.inference_stats, after.inference_stats
+    assert new.fail.count - old.fail.count == 1
+    for stage in ("success", "queue", "compute_input", "compute_infer", "compute_output"):
+        assert getattr(new, stage).count - getattr(old, stage).count == 1
+        assert getattr(new, stage).ns >= getattr(old, stage).ns
+    batches = {batch.batch_size: batch.compute_infer.count for batch in after.batch_stats}
+    assert sum(batches.values()) == after.execution_count
+    assert batches[2] - {b.batch_size: b.compute_infer.count for b in before.batch_stats}.get(2, 0) == 1
+
+
+def test_classification_gives_the_best_classes_as_text(
+    open_inference: oip_grpc.GRPCInferenceServiceStub,
+) -> None:
+    request = raw_contents(["good", "very bad"])
+    request.outputs.add(name="probabilities").parameters["classification"].int64_param = 2
+    reply = open_inference.ModelInfer(request)
+    (output,) = reply.outputs
+    assert (output.datatype, list(output.shape)) == ("BYTES", [2, 2])
+    plain = open_inference.ModelInfer(typed_contents(["good", "very bad"])).outputs[2]
+    table = np.array(plain.contents.fp32_contents, np.float32).reshape(2, 3)
+    assert unpack_bytes(reply.raw_output_contents[0]) == [
+        f"{row[index]:f}:{index}:{LABELS[index]}".encode()
+        for row in table
+        for index in np.argsort(-row)[:2].tolist()
+    ]
+
+
+def test_parameters_that_mean_nothing_here_are_ignored(
+    open_inference: oip_grpc.GRPCInferenceServiceStub,
+) -> None:
+    request = raw_contents(["good"])
+    request.parameters["sequence_id"].int64_param = 7
+    request.parameters["triton_enable_empty_final_response"].bool_param = True
+    request.parameters["timeout"].string_param = "60000000"
+    request.inputs[0].parameters["binary_data_size"].int64_param = 8
+    request.outputs.add(name="label").parameters["binary_data"].bool_param = True
+    (output,) = open_inference.ModelInfer(request).outputs
+    assert output.name == "label"
+
+
 def test_the_server_is_live_and_ready(
     open_inference: oip_grpc.GRPCInferenceServiceStub, channel: grpc.Channel
 ) -> None:
     assert open_inference.ServerLive(oip.ServerLiveRequest()).live
     assert open_inference.ServerReady(oip.ServerReadyRequest()).ready
-    assert open_inference.ServerMetadata(oip.ServerMetadataRequest()).name == "strop"
+    about = open_inference.ServerMetadata(oip.ServerMetadataRequest())
+    assert about.name == "strop"
+    assert {"statistics", "model_configuration", "model_repository"} <= set(about.extensions)
     for name, version, ready in (
         ("tiny", "", True),
         ("tiny", "3", True),
@@ -227,7 +324,7 @@ def raw_blobs(*blobs: bytes) -> Change:
     ("change", "message"),
     [
         (on_input(datatype="FP32"), "input 'text' has datatype 'FP32'; send BYTES"),
-        (on_input(name="sentence"), "the inputs are 'sentence'; send the one input 'text'"),
+        (on_input(name="sentence"), "the inputs are 'sentence'; send 'text', or 'input_ids'"),
         (on_input(shape=[2]), r"shape \[2\] but 1 elements"),
         (on_input(shape=[]), r"shape \[\]; send \[n\] or \[n, 1\]"),
         (on_input(shape=[1, 2]), r"shape \[1, 2\]; send \[n\] or \[n, 1\]"),
@@ -238,7 +335,36 @@ def raw_blobs(*blobs: bytes) -> Change:
         (lambda r: r.inputs.add(name="more"), "the inputs are 'text', 'more'"),
         (lambda r: r.outputs.add(name="logits"), "no output is named 'logits'; ask for: label"),
         (lambda r: r.raw_input_contents.append(b""), "both raw and typed contents"),
-        (raw_blobs(b"", b""), "raw_input_contents has 2 blobs"),
+        (raw_blobs(b"", b""), "raw_input_contents has 2 blobs for 1 inputs"),
+        (raw_blobs(b"\x00" * 4000), "there are more than 1 elements"),
+        (on_input(shape=[2000]), "2000 texts in one call are too many; at most 512"),
+        (lambda r: [r.outputs.add(name="label") for _ in range(2)], "output 'label' is asked for twice"),
+        (
+            lambda r: setattr(r.inputs[0].parameters["shared_memory_region"], "string_param", "mine"),
+            "input 'text' is in shared memory; send the contents in the message",
+        ),
+        (
+            lambda r: setattr(
+                r.outputs.add(name="label").parameters["shared_memory_region"], "string_param", "mine"
+            ),
+            "output 'label' is in shared memory",
+        ),
+        (
+            lambda r: setattr(r.outputs.add(name="score").parameters["classification"], "int64_param", 2),
+            "output 'score' has no classes; ask for those of 'probabilities'",
+        ),
+        (
+            lambda r: setattr(r.parameters["priority"], "int64_param", -1),
+            "parameter 'priority' is -1; send a whole number, at least 0",
+        ),
+        (
+            lambda r: setattr(r.parameters["timeout"], "string_param", "soon"),
+            "parameter 'timeout' is 'soon'; send a whole number",
+        ),
+        (
+            lambda r: setattr(r.parameters["timeout"], "bool_param", True),
+            "parameter 'timeout' is True; send a whole number",
+        ),
         (raw_blobs(b"\x04\x00\x00\x00abc"), "element 0 says it has 4 bytes, but 3 follow"),
         (raw_blobs(b"\x00\x00"), "a length is cut off after 0 elements"),
         (
@@ -266,7 +392,8 @@ def test_a_bad_request_is_told_what_is_wrong(
     [
         ({"texts": []}, "there are no texts; send at least one"),
         ({"texts": ["good"], "on_long": 7}, "on_long is 7; send one of: ON_LONG_UNSPECIFIED"),
-        ({"texts": ["good"] * 1025}, "1025 texts in one call are too many; at most 1024"),
+        ({"texts": ["good"], "priority": 9}, "priority is 9; send one of: PRIORITY_UNSPECIFIED"),
+        ({"texts": ["good"] * 513}, "513 texts in one call are too many; send at most 512"),
     ],
 )
 def test_a_bad_typed_request_is_told_what_is_wrong(

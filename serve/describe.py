@@ -1,0 +1,88 @@
+"""The model in the Open Inference Protocol's terms: metadata, configuration, statistics."""
+
+from strop.proto import open_inference_pb2 as pb
+
+from .infer_request import OUTPUTS, TEXT
+from .model import Model
+from .statistics import Statistics, Total
+from .token_input import IDS, MASK, TokenRules
+
+PLATFORM = "onnxruntime_onnx"
+BACKEND = "onnxruntime"
+DATA_TYPES = {"BYTES": pb.TYPE_STRING, "FP32": pb.TYPE_FP32}
+
+
+def metadata(model: Model) -> pb.ModelMetadataResponse:
+    """The model's version and tensors.
+
+    Token ids are an input that a request may send instead of the text. Clients that make up data
+    send every input they are told of, so the configuration's parameters tell of it.
+    """
+    tensor = pb.ModelMetadataResponse.TensorMetadata
+    return pb.ModelMetadataResponse(
+        name=model.name,
+        versions=[model.version],
+        platform=PLATFORM,
+        inputs=[tensor(name=TEXT, datatype="BYTES", shape=[-1])],
+        outputs=[
+            tensor(name=name, datatype=datatype, shape=_shape(model, name))
+            for name, datatype in OUTPUTS.items()
+        ],
+    )
+
+
+def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
+    """The same as Triton's model configuration."""
+    kind = pb.ModelInstanceGroup.KIND_CPU if "CPU" in model.provider else pb.ModelInstanceGroup.KIND_GPU
+    facts = {
+        "variant": model.variant,
+        "provider": model.provider,
+        "token_input": f"{IDS} INT64 or INT32 [n, tokens], {MASK} the same or BOOL; instead of {TEXT}",
+        "max_tokens": rules.max_tokens,
+        "vocabulary_size": rules.vocabulary_size,
+        "pad_token_id": rules.pad_token_id,
+    }
+    return pb.ModelConfig(
+        name=model.name,
+        platform=PLATFORM,
+        backend=BACKEND,
+        max_batch_size=0,
+        input=[pb.ModelInput(name=TEXT, data_type=pb.TYPE_STRING, dims=[-1])],
+        output=[
+            pb.ModelOutput(name=name, data_type=DATA_TYPES[datatype], dims=_shape(model, name))
+            for name, datatype in OUTPUTS.items()
+        ],
+        instance_group=[pb.ModelInstanceGroup(name=model.variant, count=len(model.engines), kind=kind)],
+        parameters={name: pb.ModelParameter(string_value=str(value)) for name, value in facts.items()},
+    )
+
+
+def statistics(model: Model, counted: Statistics) -> pb.ModelStatistics:
+    """The counters as Triton names them."""
+    return pb.ModelStatistics(
+        name=model.name,
+        version=model.version,
+        last_inference=round(counted.last_answer * 1e3),
+        inference_count=counted.texts,
+        execution_count=sum(total.count for total in counted.batches.values()),
+        inference_stats=pb.InferStatistics(
+            success=_duration(counted.success),
+            fail=_duration(counted.fail),
+            queue=_duration(counted.queue),
+            compute_input=_duration(counted.tokenise),
+            compute_infer=_duration(counted.compute),
+            compute_output=_duration(counted.deliver),
+        ),
+        batch_stats=[
+            pb.InferBatchStatistics(batch_size=texts, compute_infer=_duration(total))
+            for texts, total in sorted(counted.batches.items())
+        ],
+    )
+
+
+def _duration(total: Total) -> pb.StatisticDuration:
+    return pb.StatisticDuration(count=total.count, ns=max(0, total.ns))
+
+
+def _shape(model: Model, output: str) -> list[int]:
+    return [-1, len(model.labels)] if output == "probabilities" else [-1]

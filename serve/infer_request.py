@@ -1,0 +1,127 @@
+"""A ModelInfer request read: what it asks of the pipeline, and how it wants to be answered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from strop.export.bundle import Encoded
+from strop.proto import open_inference_pb2 as pb
+
+from .core import IntArray, Query
+from .errors import InvalidArgumentError
+from .parameters import Wishes, read_count, read_wishes
+from .tensors import (
+    InputTensor,
+    blobs_of,
+    read_bytes,
+    read_integers,
+    refuse_shared_memory,
+    require_type,
+)
+from .token_input import IDS, MASK, TokenRules
+
+TEXT = "text"
+OUTPUTS = {"label": "BYTES", "score": "FP32", "probabilities": "FP32"}
+INPUTS = f"send {TEXT!r}, or {IDS!r} with or without {MASK!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One of ``OUTPUTS`` as it was asked for."""
+
+    name: str
+    classes: int = 0
+    """If not 0, so many best classes as text instead of the tensor: Triton's classification."""
+
+
+ALL_OUTPUTS = tuple(Output(name) for name in OUTPUTS)
+
+
+class RequestReader:
+    """Reads requests to one model."""
+
+    def __init__(self, rules: TokenRules, max_texts: int) -> None:
+        """Refuse requests of more than ``max_texts`` before anything is made of them."""
+        self._rules = rules
+        self._max_texts = max_texts
+
+    def query(self, request: pb.ModelInferRequest, seconds: float, client: str) -> Query:
+        """The query of a call that has ``seconds`` left; ``InvalidArgumentError`` says what is wrong."""
+        wishes = read_wishes(request.parameters)
+        blobs = blobs_of(request)
+        names = [tensor.name for tensor in request.inputs]
+        seconds = min(seconds, wishes.seconds)
+        if names == [TEXT]:
+            texts = self._texts(request.inputs[0], blobs[0])
+            return Query(
+                texts,
+                seconds=seconds,
+                priority=wishes.priority,
+                client=client,
+                refuse_long=wishes.refuse_long,
+            )
+        if sorted(names) not in ([IDS], [MASK, IDS]):
+            found = ", ".join(map(repr, names)) or "none"
+            raise InvalidArgumentError(f"the inputs are {found}; {INPUTS}")
+        tensors = dict(zip(names, zip(request.inputs, blobs, strict=True), strict=True))
+        return Query(
+            encoded=self._encoded(tensors, wishes), seconds=seconds, priority=wishes.priority, client=client
+        )
+
+    def _texts(self, tensor: InputTensor, blob: bytes | None) -> list[str]:
+        require_type(tensor, "BYTES")
+        shape = tensor.shape
+        if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
+            raise InvalidArgumentError(
+                f"input {TEXT!r} has shape {list(shape)}; send [n] or [n, 1], n at least 1"
+            )
+        self._bound(shape[0])
+        return [_decode(element, number) for number, element in enumerate(read_bytes(tensor, blob))]
+
+    def _encoded(
+        self, tensors: Mapping[str, tuple[InputTensor, bytes | None]], wishes: Wishes
+    ) -> list[Encoded]:
+        ids = self._integers(*tensors[IDS], "INT64", "INT32")
+        mask = self._integers(*tensors[MASK], "INT64", "INT32", "BOOL") if MASK in tensors else None
+        return self._rules.encode(ids, mask, refuse_long=wishes.refuse_long)
+
+    def _integers(self, tensor: InputTensor, blob: bytes | None, *datatypes: str) -> IntArray:
+        require_type(tensor, *datatypes)
+        shape = tensor.shape
+        if len(shape) != 2 or min(shape) < 1:
+            raise InvalidArgumentError(
+                f"input {tensor.name!r} has shape {list(shape)}; send [n, tokens], each at least 1"
+            )
+        self._bound(shape[0])
+        return read_integers(tensor, blob)
+
+    def _bound(self, texts: int) -> None:
+        if texts > self._max_texts:
+            raise InvalidArgumentError(f"{texts} texts in one call are too many; at most {self._max_texts}")
+
+
+def read_outputs(request: pb.ModelInferRequest) -> Sequence[Output]:
+    """The outputs asked for, in that order; all of them if none is named."""
+    if not request.outputs:
+        return ALL_OUTPUTS
+    outputs: dict[str, Output] = {}
+    for asked in request.outputs:
+        name = asked.name
+        if name not in OUTPUTS:
+            raise InvalidArgumentError(f"no output is named {name!r}; ask for: {', '.join(OUTPUTS)}")
+        if name in outputs:
+            raise InvalidArgumentError(f"output {name!r} is asked for twice; ask once")
+        refuse_shared_memory(f"output {name!r}", asked.parameters)
+        classes = read_count(asked.parameters, "classification", 0)
+        if classes and name != "probabilities":
+            raise InvalidArgumentError(f"output {name!r} has no classes; ask for those of 'probabilities'")
+        outputs[name] = Output(name, classes)
+    return list(outputs.values())
+
+
+def _decode(element: bytes, number: int) -> str:
+    try:
+        return element.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidArgumentError(
+            f"element {number} of input {TEXT!r} is not UTF-8 at byte {error.start}; encode it so"
+        ) from error
