@@ -1,6 +1,8 @@
 """Addresses given as host:port."""
 
+import contextlib
 import socket
+from collections.abc import Iterator
 
 from strop.errors import InputError
 
@@ -13,16 +15,42 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def join(host: str, port: int) -> str:
+    """What ``split`` takes apart."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def check_free(flag: str, address: str) -> None:
     """``InputError`` when nothing can listen on ``address``; port 0 is always free."""
+    with _bound(flag, address, socket.SO_REUSEADDR):
+        pass
+
+
+@contextlib.contextmanager
+def reserved(flag: str, address: str) -> Iterator[str]:
+    """Hold a free port for servers that share it; yields the address with port 0 resolved.
+
+    It takes no calls itself: only listening sockets do. Raises ``InputError`` as ``check_free``.
+    """
+    check_free(flag, address)
+    with _bound(flag, address, socket.SO_REUSEPORT) as holder:
+        yield join(split(address)[0], holder.getsockname()[1])
+
+
+def _bound(flag: str, address: str, option: int) -> socket.socket:
     host, port = split(address)
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, option, 1)
+            bound.bind(place)
+        except OSError:
+            bound.close()
+            raise
     except OSError as error:
         raise in_use(flag, address, error) from error
+    return bound
 
 
 def in_use(flag: str, address: str, error: OSError) -> InputError:

@@ -9,7 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from .config import ServeConfig
-from .model import Model
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a ready process serves."""
+
+    model: str
+    version: str
+    labels: tuple[str, ...]
+    variant: str
+    provider: str
+    engines: int
 
 
 @dataclass(frozen=True)
@@ -27,13 +38,14 @@ class Ready:
         draft.replace(path)
 
 
-def announce(model: Model, config: ServeConfig, address: str, metrics_address: str) -> None:
+def announce(served: Served, config: ServeConfig, address: str, metrics_address: str) -> None:
     """Print what is served and where, and write the ready file if one is asked for."""
     table = Table.grid(padding=(0, 2))
+    each = "" if config.workers == 1 else f" in each of {config.workers} workers"
     for name, value in (
-        ("model", f"{model.name} {model.version}: {', '.join(model.labels)}"),
-        ("variant", f"{model.variant} on {model.provider}"),
-        ("engines", f"{len(model.engines)}, each of {config.threads} thread(s)"),
+        ("model", f"{served.model} {served.version}: {', '.join(served.labels)}"),
+        ("variant", f"{served.variant} on {served.provider}"),
+        ("engines", f"{served.engines}{each}, each of {config.threads} thread(s)"),
         ("batch", f"at most {config.batch_tokens} tokens"),
         ("gRPC", address),
         ("metrics", f"http://{metrics_address}/metrics"),

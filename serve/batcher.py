@@ -1,127 +1,268 @@
 """The batcher decides: what may wait, what is computed together, what is dropped."""
 
-from collections import deque
-from collections.abc import Sequence
+import heapq
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .core import Batch, Share, Work
-from .errors import InvalidArgumentError, QueueFullError
+from .backlog import Backlog, Head
+from .core import Batch, Priority, Share, Work
+from .errors import InvalidArgumentError, LateError, QueueFullError
+from .forecast import Forecast
+
+BULK_TURN = 8
+"""Every so many batches, waiting bulk texts go first, so that they are never starved."""
+SPREAD_TOKENS = 32
+"""What waits is spread over idle engines in batches of no fewer tokens: smaller ones win nothing."""
+MISFITS = 8
+"""Clients whose next text doesn't fit that are passed over to fill a batch's last room."""
+
+Computed = Callable[[int, int, int], int]
+"""Tokens that an engine computes for a batch: (texts, longest text, sum over the texts) in tokens."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What bounds a batch and the queue; tokens are counted with alignment."""
+    """What bounds a batch and the queue; tokens are those that a text takes in a batch."""
 
     batch_tokens: int
-    """A batch holds at most these, save a single longer text, which goes alone."""
+    """A batch computes at most these, save for a single longer text, which goes alone."""
     queue_texts: int
     queue_tokens: int
-
-
-def reach(sizes: Sequence[int], start: int, room: int) -> int:
-    """The ``stop`` up to which the sizes from ``start`` on fit into ``room`` together."""
-    stop = start
-    while stop < len(sizes) and sizes[stop] <= room:
-        room -= sizes[stop]
-        stop += 1
-    return stop
+    batch_texts: int = sys.maxsize
+    max_padding: float = 1.0
+    """The part of a batch's tokens that may be padding to the length of its longest text."""
 
 
 class Batcher:
     """A bounded queue of calls from which batches are taken under a token budget.
 
-    A call is counted from ``admit``, before it is tokenised, until its texts are in batches or it
-    is dropped; so ``texts`` and ``tokens`` bound all that waits. It has no threads and no clock.
+    Order: interactive before bulk, then the earliest deadline, then first come. A client has an
+    even share of every batch and at most half of the queue, so that others always find room. A
+    call is counted from ``admit``, before it is tokenised, until its texts are in batches or it is
+    dropped. It has no threads and no clock.
     """
 
-    def __init__(self, limits: Limits, tokens_per_second: float) -> None:
+    def __init__(self, limits: Limits, forecast: Forecast, computed: Computed) -> None:
         self.texts = 0
         """Texts that wait, those being tokenised included."""
         self.tokens = 0
         """Tokens that wait, known once a text is tokenised."""
+        self.forecast = forecast
         self._limits = limits
-        self._tokens_per_second = tokens_per_second
-        # The order of service: first come, first served. Another order replaces this queue alone.
-        self._queue: deque[Work] = deque()
+        self._computed = computed
+        self._backlogs = {priority: Backlog() for priority in Priority}
+        self._texts_of: Counter[str] = Counter()
+        self._tokens_of: Counter[str] = Counter()
+        self._batches_since_bulk = 0
 
     @property
     def has_work(self) -> bool:
         """Whether ``take`` has anything to look at."""
-        return bool(self._queue)
+        return any(self._backlogs.values())
 
-    def admit(self, work: Work) -> None:
+    def admit(self, work: Work, now: float) -> None:
         """Count a call at the door, before any work is spent on it.
 
-        Raises ``QueueFullError``, or ``InvalidArgumentError`` for a call that could never be held.
+        Raises ``QueueFullError``; ``LateError`` for a call that would wait past its deadline;
+        ``InvalidArgumentError`` for one that could never be held.
         """
-        limit = self._limits.queue_texts
-        texts = len(work.query)
-        if texts > limit:
-            raise InvalidArgumentError(f"{texts} texts in one call are too many; at most {limit}")
-        if self.texts + texts > limit:
-            raise self._full(f"{self.texts} texts wait and the queue holds {limit}")
-        self.texts += texts
+        texts, own = len(work.query), self._texts_of[work.query.client]
+        self._require_room("texts", texts, own, self.texts, self._limits.queue_texts)
+        self._require_time(work, now)
+        self._count(work, texts, 0)
 
     def enqueue(self, work: Work, sizes: Sequence[int]) -> None:
         """Queue an admitted call whose texts take ``sizes`` tokens; raises as ``admit`` does.
 
         A call refused here stays counted until it is dropped.
         """
-        limit = self._limits.queue_tokens
-        tokens = sum(sizes)
-        if tokens > limit:
-            raise InvalidArgumentError(
-                f"{tokens} tokens in one call are too many; at most {limit} may wait: send fewer"
-            )
-        if self.tokens + tokens > limit:
-            raise self._full(f"{self.tokens} tokens wait and the queue holds {limit}")
+        tokens, own = sum(sizes), self._tokens_of[work.query.client]
+        self._require_room("tokens", tokens, own, self.tokens, self._limits.queue_tokens)
         work.sizes = sizes
-        self.tokens += tokens
-        self._queue.append(work)
+        self._count(work, 0, tokens)
+        self._backlogs[work.query.priority].push(work)
 
     def drop(self, work: Work) -> bool:
         """Give up a call; returns whether any of its texts was still waiting."""
         waited = work.waiting_texts > 0
-        self.texts -= work.waiting_texts
-        self.tokens -= work.waiting_tokens
-        work.abandoned = True
+        self._abandon(work)
+        if work.sizes:
+            self._backlogs[work.query.priority].sweep(work.query.client)
         return waited
 
-    def take(self, now: float) -> tuple[Batch | None, list[Work]]:
-        """The batch to compute next, if any, and the calls that were dropped as too late."""
-        shares: list[Share] = []
-        tokens = 0
-        expired: list[Work] = []
-        while self._queue:
-            work = self._queue[0]
-            if work.deadline <= now and not work.abandoned:
-                self.drop(work)
-                expired.append(work)
+    def take(self, now: float, idle: int = 1) -> tuple[Batch | None, list[Work]]:
+        """The batch to compute next, if any, and the calls that were dropped as too late.
+
+        ``idle``: engines that are free, the asking one included; what waits is spread over them.
+        """
+        spread = max(SPREAD_TOKENS, -(-self.tokens // idle))
+        draft = _Draft(self._limits, spread, self._computed, now)
+        finish = now + self._batch_seconds()
+        late: list[Work] = []
+        for backlog in self._turn():
+            self._fill(draft, backlog, finish, late)
+        if late and not draft.shares:
+            self._try_anyway(draft, late)
+        for work in late:
+            self._abandon(work)
+        return (Batch(draft.shares, draft.tokens, now) if draft.shares else None), late
+
+    def _turn(self) -> list[Backlog]:
+        """The backlogs in the order in which they fill the next batch."""
+        interactive, bulk = self._backlogs[Priority.INTERACTIVE], self._backlogs[Priority.BULK]
+        self._batches_since_bulk = self._batches_since_bulk + 1 if bulk else 0
+        if self._batches_since_bulk < BULK_TURN:
+            return [interactive, bulk]
+        self._batches_since_bulk = 0
+        return [bulk, interactive]
+
+    def _fill(self, draft: "_Draft", backlog: Backlog, finish: float, late: list[Work]) -> None:
+        """Place the most urgent texts; a client that had its share waits until the others had theirs."""
+        share = draft.budget // max(1, len(backlog))
+        heads, sated, misfits = backlog.heads(), list[Head](), 0
+        while misfits < MISFITS:
+            if not heads:
+                if not sated:
+                    return
+                heads, sated, share = sated, [], draft.budget
+            head = heapq.heappop(heads)
+            work = head[2]
             if not work.abandoned:
-                share = self._place(work, tokens, now)
-                if share is None:
-                    break
-                shares.append(share)
-                tokens += sum(work.sizes[share.start : share.stop])
-                if work.placed < len(work.sizes):
-                    break
-            self._queue.popleft()
-        return (Batch(shares, tokens, now) if shares else None), expired
+                if self._misses(work, finish):
+                    late.append(work)
+                elif not self._place(draft, work, share):
+                    if draft.fits(work.sizes[work.placed]):
+                        sated.append(head)
+                    else:
+                        misfits += 1
+                    continue
+            if following := backlog.pop(work.query.client):
+                heapq.heappush(heads, following)
 
-    def _place(self, work: Work, tokens: int, now: float) -> Share | None:
-        """Move the call's next texts into a batch that holds ``tokens``, as far as they fit."""
-        start = work.placed
-        stop = reach(work.sizes, start, self._limits.batch_tokens - tokens)
-        if stop == start:
-            if tokens:
-                return None
-            stop = start + 1
-        if start == 0:
-            work.started = now
-        self.texts -= stop - start
-        self.tokens -= sum(work.sizes[start:stop])
-        work.placed = stop
-        return Share(work, start, stop)
+    def _place(self, draft: "_Draft", work: Work, share: int) -> bool:
+        """Move a call's next texts into the batch, up to its client's share; whether none is left."""
+        start = stop = work.placed
+        client, last = work.query.client, len(work.sizes)
+        while stop < last and draft.fits(work.sizes[stop]) and draft.owes(client, work.sizes[stop], share):
+            draft.add(client, work.sizes[stop])
+            stop += 1
+        if stop > start:
+            if start == 0:
+                work.started = draft.formed
+            draft.shares.append(Share(work, start, stop))
+            self._count(work, start - stop, -sum(work.sizes[start:stop]))
+            work.placed = stop
+        return stop == last
 
-    def _full(self, message: str) -> QueueFullError:
-        return QueueFullError(message, self.tokens / self._tokens_per_second)
+    def _try_anyway(self, draft: "_Draft", late: list[Work]) -> None:
+        """Compute the call with most time left, though it looks late, rather than idle.
+
+        Otherwise a forecast that is wrong would refuse everybody and never learn better.
+        """
+        hopeful = max(late, key=lambda work: work.deadline)
+        if hopeful.deadline > draft.formed:
+            late.remove(hopeful)
+            if not self._place(draft, hopeful, draft.budget):
+                self._backlogs[hopeful.query.priority].push(hopeful)
+
+    def _misses(self, work: Work, finish: float) -> bool:
+        """Whether a call can't be answered in full by its deadline, were it in the next batch."""
+        beyond = work.waiting_tokens - self._limits.batch_tokens
+        return work.deadline < finish + (beyond / self._rate() if beyond > 0 else 0.0)
+
+    def _require_time(self, work: Work, now: float) -> None:
+        """``LateError`` when what goes first would keep a call waiting until after its deadline."""
+        left = work.deadline - now
+        if left == float("inf") or not self.texts:
+            return
+        backlog, before = self._backlogs[work.query.priority], 0
+        if work.query.priority is Priority.BULK:
+            before = self._backlogs[Priority.INTERACTIVE].tokens
+        ahead = before + backlog.tokens
+        if self._wait(ahead) > left:
+            rivals = [rival for rival in backlog.of(work.query.client) if rival.deadline <= work.deadline]
+            clients = len(backlog) + (not rivals)
+            turns = self._limits.batch_tokens + clients * sum(rival.waiting_tokens for rival in rivals)
+            wait = self._wait(min(ahead, before + turns))
+            if wait > left:
+                raise LateError(wait, left)
+
+    def _require_room(self, what: str, new: int, own: int, waiting: int, bound: int) -> None:
+        """Let a client hold at most half of the queue, less what others hold."""
+        if new > bound // 2:
+            raise InvalidArgumentError(f"{new} {what} in one call are too many; send at most {bound // 2}")
+        if waiting + own + 2 * new > bound:
+            raise QueueFullError(
+                f"{waiting} {what} wait, {own} of this connection; the queue holds {bound}, and no"
+                f" connection more than half of them",
+                self.tokens / self._rate(),
+            )
+
+    def _wait(self, ahead: int) -> float:
+        """Seconds until the answers to a new call are out that ``ahead`` tokens go before."""
+        return ahead / self._rate() + self._batch_seconds()
+
+    def _batch_seconds(self) -> float:
+        """Seconds until the next batch's answers are out."""
+        return self.forecast.seconds(min(self.tokens, self._limits.batch_tokens)) + self.forecast.margin
+
+    def _rate(self) -> float:
+        return self.forecast.rate(self._limits.batch_tokens)
+
+    def _abandon(self, work: Work) -> None:
+        self._count(work, -work.waiting_texts, -work.waiting_tokens)
+        work.abandoned = True
+
+    def _count(self, work: Work, texts: int, tokens: int) -> None:
+        """Let the books follow a call in or out; what is 0 is forgotten, lest clients pile up."""
+        client = work.query.client
+        self.texts += texts
+        self.tokens += tokens
+        work.waiting_tokens += tokens
+        self._backlogs[work.query.priority].tokens += tokens
+        for held, change in ((self._texts_of, texts), (self._tokens_of, tokens)):
+            held[client] += change
+            if not held[client]:
+                del held[client]
+
+
+class _Draft:
+    """A batch while it is formed."""
+
+    def __init__(self, limits: Limits, spread: int, computed: Computed, formed: float) -> None:
+        self.shares: list[Share] = []
+        self.budget = min(limits.batch_tokens, spread)
+        self.formed = formed
+        self._limits = limits
+        self._computed = computed
+        self._texts = self._longest = self._held = 0
+        self._tokens_of: Counter[str] = Counter()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the engine computes for it."""
+        return self._computed(self._texts, self._longest, self._held)
+
+    def fits(self, size: int) -> bool:
+        """Whether one more text of ``size`` tokens may join; the first one always may."""
+        held, texts = self._held + size, self._texts + 1
+        computed = self._computed(texts, max(self._longest, size), held)
+        return not self._texts or (
+            computed <= self.budget
+            and texts <= self._limits.batch_texts
+            and computed - held <= self._limits.max_padding * computed
+        )
+
+    def owes(self, client: str, size: int, share: int) -> bool:
+        """Whether a client has room for the text in its share; for one text it always has."""
+        used = self._tokens_of[client]
+        return not used or used + size <= share
+
+    def add(self, client: str, size: int) -> None:
+        """Take in a text."""
+        self._texts += 1
+        self._held += size
+        self._longest = max(self._longest, size)
+        self._tokens_of[client] += size

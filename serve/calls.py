@@ -4,56 +4,110 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import NoReturn, Protocol, TypeVar
+from functools import partial, wraps
+from typing import Protocol, TypeVar, cast
 
 import grpc
 from grpc.aio import ServicerContext as Context
 
-from .errors import RequestError
+from .errors import Metadata, RequestError
+from .log import Facts, about
 from .metrics import Metrics
+from .registration import Malformed
 
 log = logging.getLogger(__name__)
 
+# Characters; one outside ASCII takes up to 12 bytes in a status.
+LONGEST_MESSAGE = 500
+
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
+Failed = Callable[[grpc.StatusCode, str], Reply]
+
+EndSpan = Callable[[grpc.StatusCode], None]
+"""Ends a call's span with the status of the call."""
+StartSpan = Callable[[str, str, Context], EndSpan]
+"""Starts the span of a call to a service's method."""
+
+
+def no_span(service: str, method: str, context: Context) -> EndSpan:
+    """Trace nothing."""
+    return _no_end
+
+
+def _no_end(code: grpc.StatusCode) -> None:
+    pass
 
 
 class Calls:
     """Runs the handlers of every service and knows how many are under way."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, start_span: StartSpan = no_span) -> None:
         self._metrics = metrics
+        self._start_span = start_span
         self._idle = asyncio.Event()
         self._idle.set()
         self.in_flight = 0
+        self.statistics = metrics.statistics
+        self.closing = asyncio.Event()
+        """Set when streams must take no more messages."""
 
-    async def run(self, service: str, method: str, reply: Awaitable[Reply], context: Context) -> Reply:
+    async def run(
+        self,
+        service: str,
+        method: str,
+        request: object,
+        reply: Awaitable[Reply],
+        context: Context,
+        failed: Failed[Reply] | None = None,
+    ) -> Reply:
         """Await ``reply``; what it raises ends the call with the status that belongs to it.
+
+        With ``failed`` it is one message of a stream: its status goes into the reply that ``failed``
+        makes of it, and the stream goes on.
 
         A ``RequestError`` tells the caller its message. Anything unforeseen is INTERNAL, says
         nothing to the caller and leaves its traceback in the log.
         """
         started = time.monotonic()
         code = grpc.StatusCode.OK
+        about.set(partial(_facts, service, method, request, context))
         self._begin()
+        end_span = self._start_span(service, method, context)
         try:
             return await reply
-        except RequestError as error:
-            code = error.code
-            if error.shed is not None:
-                self._metrics.shed(error.shed)
-            return await _abort(context, code, str(error), error.trailing_metadata)
         except asyncio.CancelledError:
             code = grpc.StatusCode.CANCELLED
             raise
-        except Exception:
-            code = grpc.StatusCode.INTERNAL
-            log.exception("a call failed", extra={"facts": {"service": service, "method": method}})
-            return await _abort(context, code, "internal error; the server's log has the cause")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a status
+            code, message, metadata = self._status(error)
+            if failed is not None:
+                return failed(code, message)
+            # Not context.abort: it raises through gRPC, which costs the server a fifth more for a
+            # refused call, and that just when it is flooded with them.
+            context.set_code(code)
+            context.set_details(message)
+            context.set_trailing_metadata(metadata)
+            return cast(Reply, None)
         finally:
             self._end()
-            self._metrics.ended(service, method, code.name, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._metrics.ended(service, method, code.name, seconds)
+            end_span(code)
+            if log.isEnabledFor(logging.DEBUG):
+                facts = {"code": code.name, "milliseconds": round(1000 * seconds, 3)}
+                log.debug("a call ended", extra={"facts": facts})
+
+    def _status(self, error: Exception) -> tuple[grpc.StatusCode, str, Metadata]:
+        """What the caller is told of an error."""
+        if not isinstance(error, RequestError):
+            log.error("a call failed", exc_info=error)
+            return grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause", ()
+        if error.code is grpc.StatusCode.INTERNAL:
+            log.error("a call failed", exc_info=error)
+        if error.shed is not None:
+            self._metrics.shed(error.shed)
+        return error.code, _shortened(str(error)), error.trailing_metadata
 
     async def idle(self) -> None:
         """Wait until no call is under way."""
@@ -70,20 +124,27 @@ class Calls:
             self._idle.set()
 
 
-async def _abort(
-    context: Context,
-    code: grpc.StatusCode,
-    message: str,
-    metadata: tuple[tuple[str, str], ...] = (),
-) -> NoReturn:
-    await context.abort(code, message, metadata)
-    raise AssertionError("abort raises")
+def _shortened(message: str) -> str:
+    """Without its middle if it quotes something long: gRPC drops a status of more than 8 kB."""
+    half = LONGEST_MESSAGE // 2
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}"
 
 
 def seconds_left(context: Context) -> float:
     """Seconds until the caller's deadline; infinite when it set none."""
     left: float | None = context.time_remaining()
     return float("inf") if left is None else left
+
+
+def _facts(service: str, method: str, request: object, context: Context) -> Facts:
+    """Which call it is: asked only when a line is logged about it."""
+    facts = {"service": service, "method": method}
+    sent = dict(context.invocation_metadata() or ())
+    # By W3C Trace Context: version-trace-parent-flags.
+    trace = sent.get("traceparent", "").partition("-")[2].partition("-")[0]
+    if request_id := getattr(request, "id", "") or sent.get("x-request-id") or trace:
+        facts["request_id"] = request_id
+    return facts
 
 
 class Service(Protocol):
@@ -102,7 +163,10 @@ def counted(handler: Handler[Servicer, Request, Reply]) -> Handler[Servicer, Req
 
     @wraps(handler)
     async def call(servicer: Servicer, request: Request, context: Context) -> Reply:
-        reply = handler(servicer, request, context)
-        return await servicer.calls.run(servicer.service, handler.__name__, reply, context)
+        if isinstance(request, Malformed):
+            reply: Awaitable[Reply] = request.refuse()
+        else:
+            reply = handler(servicer, request, context)
+        return await servicer.calls.run(servicer.service, handler.__name__, request, reply, context)
 
     return call

@@ -11,7 +11,14 @@ def serve(config: ServeConfig) -> None:
     """
     # Not at the top: the option's help must not wait for ONNX Runtime and gRPC.
     from . import log
-    from .server import run_server
 
     log.configure(config.log_level)
-    run_server(config)
+    if config.workers > 1:
+        # Loads neither of them: the supervisor of the workers is small.
+        from .supervisor import run_workers
+
+        run_workers(config)
+    else:
+        from .server import run_server
+
+        run_server(config)

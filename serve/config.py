@@ -29,18 +29,31 @@ class ServeConfig:
     free port, which is printed."""
     metrics_address: str = "127.0.0.1:8002"
     """Where Prometheus reads /metrics over HTTP, as host:port."""
+    workers: int = 1
+    """Processes that answer on the one address, each with its own engines and queue; /metrics adds
+    them up, and one that dies is replaced. Try more than 1 where one process is busy with calls
+    rather than with the model, as on many cores. Connections, not calls, are spread over them: a
+    client needs several channels (strop bench --channels)."""
     instances: int = 0
-    """Batches computed at the same time; 0 means one for each core that this process may use,
-    divided by --threads. Fewer leave cores to whatever else runs on the box."""
+    """Batches computed at the same time in each worker; 0 means one for each core that may be used,
+    divided by --threads and --workers. Fewer leave cores to whatever else runs on the box."""
     threads: int = 1
     """Threads that compute one batch. More than 1 makes a lone call faster and the whole server
     slower."""
     batch_tokens: int = 128
     """Tokens in a batch, padding included; a longer text goes alone. More raises throughput up to
     about 192 on x86 and every call's latency with it; past 256 throughput falls."""
+    batch_texts: int = 0
+    """Texts in a batch at most; 0 sets no such bound, which is best where batches are packed."""
+    layout: Literal["bundle", "padded"] = "bundle"
+    """How texts share a batch: as the bundle's variant was made for, which on CPU is packed end to
+    end, or padded to the longest of the batch, as most servers do; slower here, for comparison."""
+    max_padding: float = 0.25
+    """The part of a padded batch that may be padding; texts of other lengths wait for another
+    batch. 1 takes texts as they come. Packed batches have no such padding."""
     queue_texts: int = 1024
     """Texts that may wait. Once full, calls are refused at once with RESOURCE_EXHAUSTED: less
-    keeps the wait short, more rides out bursts."""
+    keeps the wait short, more rides out bursts. One connection may hold half of them."""
     queue_tokens: int = 32768
     """Tokens that may wait; it is the bound that counts where texts are long."""
     max_message_bytes: int = 1048576
@@ -55,33 +68,48 @@ class ServeConfig:
     """Written once the server is ready: JSON with address, metrics_address and pid. For scripts
     that chose port 0."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """How much goes to standard error, one JSON object a line. Errors are logged, calls are not."""
+    """How much goes to standard error, one JSON object a line. Errors are logged; debug logs every
+    call too. A line about a call tells its id, or else its x-request-id, or else its trace."""
+    otlp_endpoint: str | None = None
+    """Where traces go: an OpenTelemetry collector that takes OTLP over gRPC, such as
+    http://127.0.0.1:4317. A call that brings a traceparent continues its trace; the standard OTEL_
+    variables set sampling and the like. Needs pip install 'strop[otel]'."""
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
         require_at_least(
             self,
+            workers=1,
             instances=0,
             threads=1,
             batch_tokens=1,
-            queue_texts=1,
+            batch_texts=0,
+            max_padding=0,
+            queue_texts=2,
             queue_tokens=1,
             max_message_bytes=1,
             notice_seconds=0,
             grace_seconds=0,
         )
-        if self.queue_tokens < self.batch_tokens:
+        if self.queue_tokens < 2 * self.batch_tokens:
             raise InputError(
-                f"--queue-tokens is {self.queue_tokens}; it must be at least --batch-tokens,"
+                f"--queue-tokens is {self.queue_tokens}; it must be at least twice --batch-tokens,"
                 f" {self.batch_tokens}"
             )
+        if self.max_padding > 1:
+            raise InputError(f"--max-padding is {self.max_padding}; it is a part, at most 1")
         for name in ("address", "metrics_address"):
             try:
                 split(getattr(self, name))
             except ValueError as error:
                 raise InputError(f"{flag(name)}: {error}; write it like 127.0.0.1:8001") from error
 
+        if self.otlp_endpoint is not None and not self.otlp_endpoint.startswith(("http://", "https://")):
+            raise InputError(
+                f"--otlp-endpoint is {self.otlp_endpoint!r}; write it like http://127.0.0.1:4317"
+            )
+
     @property
     def instance_count(self) -> int:
-        """Instances, with 0 resolved for this process."""
-        return self.instances or max(1, usable_cores() // self.threads)
+        """Instances of each worker, with 0 resolved for this machine."""
+        return self.instances or max(1, usable_cores() // (self.threads * self.workers))

@@ -62,14 +62,15 @@ class Answer:
     timings: Timings
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Work:
     """One call's texts, from arrival to answer; they may be spread over several batches."""
 
     query: Query
     arrived: float
-    future: "asyncio.Future[None]"
-    """Done once every text is scored, or with the error that ended the call."""
+    future: "asyncio.Future[Answer]"
+    deadline: float = field(init=False)
+    """When the answer is worth nothing any more."""
 
     encoded: Sequence[Encoded] = ()
     sizes: Sequence[int] = ()
@@ -78,55 +79,46 @@ class Work:
     """When it was tokenised and joined the queue."""
     started: float = 0.0
     """When its first text joined a batch."""
-    finished: float = 0.0
-    """When its last text was scored."""
     placed: int = 0
     """Texts that have joined a batch; always the first ones."""
+    waiting_tokens: int = 0
+    """Tokens, alignment included, of its queued texts that are not yet in a batch."""
     scored: int = 0
     abandoned: bool = False
     """Nobody waits for it any more: none of its texts may join a batch."""
     _probabilities: Probabilities | None = field(default=None, init=False, repr=False)
 
-    @property
-    def deadline(self) -> float:
-        """When the answer is worth nothing any more."""
-        return self.arrived + self.query.seconds
+    def __post_init__(self) -> None:
+        self.deadline = self.arrived + self.query.seconds
 
     @property
     def waiting_texts(self) -> int:
         """Texts that are not yet in a batch."""
         return 0 if self.abandoned else len(self.query) - self.placed
 
-    @property
-    def waiting_tokens(self) -> int:
-        """Tokens, alignment included, of the queued texts that are not yet in a batch."""
-        return 0 if self.abandoned else sum(self.sizes[self.placed :])
-
-    def score(self, start: int, rows: Probabilities, now: float) -> None:
-        """Take the probabilities of the texts from ``start`` on; the last complete the call."""
+    def score(self, start: int, rows: Probabilities) -> bool:
+        """Take the probabilities of the texts from ``start`` on; returns whether all are scored."""
         if self._probabilities is None:
             self._probabilities = np.empty((len(self.query), rows.shape[1]), dtype=np.float32)
         self._probabilities[start : start + len(rows)] = rows
         self.scored += len(rows)
-        if self.scored == len(self.query) and not self.future.done():
-            self.finished = now
-            self.future.set_result(None)
+        return self.scored == len(self.query)
+
+    def answer(self, finished: float, now: float) -> Answer:
+        """The answer of a call whose last text was scored at ``finished``."""
+        assert self._probabilities is not None  # noqa: S101
+        timings = Timings(
+            tokenise=self.queued - self.arrived,
+            queue=self.started - self.queued,
+            compute=finished - self.started,
+            total=now - self.arrived,
+        )
+        return Answer(self._probabilities, self.encoded, timings)
 
     def fail(self, error: Exception) -> None:
         """End the call with ``error``, unless it has already ended."""
         if not self.future.done():
             self.future.set_exception(error)
-
-    def answer(self, now: float) -> Answer:
-        """The answer of a call whose texts are all scored, read at ``now``."""
-        assert self._probabilities is not None  # noqa: S101
-        timings = Timings(
-            tokenise=self.queued - self.arrived,
-            queue=self.started - self.queued,
-            compute=self.finished - self.started,
-            total=now - self.arrived,
-        )
-        return Answer(self._probabilities, self.encoded, timings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from strop.export.bundle import PackedLayout, Session, softmax
+from strop.export.bundle import Layout, Session, softmax
 
 from .core import Batch, IntArray, Probabilities, Work
 from .queue import WorkQueue
@@ -23,21 +23,26 @@ WARM_UP_ROUNDS = 3
 class Engine(Protocol):
     """What computes a batch, called from one thread."""
 
+    @property
+    def layout(self) -> Layout:
+        """How it takes several texts at once."""
+        ...
+
     def run(self, sequences: Sequence[IntArray]) -> Probabilities:
         """Probabilities of shape [n, classes] for n sequences of token ids."""
         ...
 
 
 class OnnxEngine:
-    """One ONNX Runtime session that takes its batches in the variant's packed layout."""
+    """One ONNX Runtime session that takes its batches in one layout."""
 
-    def __init__(self, session: Session, layout: PackedLayout) -> None:
+    def __init__(self, session: Session, layout: Layout) -> None:
         self._session = session
-        self._layout = layout
+        self.layout = layout
 
     def run(self, sequences: Sequence[IntArray]) -> Probabilities:
         """Probabilities of shape [n, classes] for n sequences of token ids."""
-        return softmax(self._session.run(self._layout.feeds(sequences)))
+        return softmax(self._session.run(self.layout.feeds(sequences)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Outcome:
     """What an engine thread has to tell: a computed batch, calls dropped as too late, or both."""
 
     batch: Batch | None
-    expired: Sequence[Work]
+    late: Sequence[Work]
     rows: Sequence[Probabilities]
     """By share of the batch: probabilities of shape [texts, classes]."""
     failures: Mapping[int, Exception]
@@ -80,9 +85,9 @@ class EngineThreads:
 
     def _loop(self, engine: Engine) -> None:
         while (taken := self._queue.take()) is not None:
-            batch, expired = taken
+            batch, late = taken
             rows, failures = compute(engine, batch) if batch else ([], {})
-            self._deliver(Outcome(batch, expired, rows, failures, self._clock()))
+            self._deliver(Outcome(batch, late, rows, failures, self._clock()))
 
 
 def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Probabilities], Mapping[int, Exception]]:
@@ -103,26 +108,27 @@ def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Probabilities], Mapp
     return rows, failures
 
 
-def warm_up(engine: Engine, layout: PackedLayout, budget: int, max_tokens: int) -> float:
-    """Run a longest text, a lone one and batches of ``budget`` tokens; returns tokens a second.
+def warm_up(engine: Engine, budget: int, max_tokens: int) -> list[tuple[int, float]]:
+    """Run a longest text, a lone one and batches of ``budget`` tokens, some times over.
 
     The first runs of a graph allocate memory and pack weights; no caller should wait for that.
+    Returns (tokens, seconds) of the later ones.
     """
+    size = engine.layout.size
     length = min(WARM_UP_TOKENS, max_tokens)
-    full = max(1, budget // layout.aligned(length))
-    for texts, tokens in ((1, max_tokens), (1, length), (full, length)):
-        engine.run([_blank(layout, tokens)] * texts)
-    started = time.perf_counter()
-    for _ in range(WARM_UP_ROUNDS):
-        engine.run([_blank(layout, length)] * full)
-    return WARM_UP_ROUNDS * full * layout.aligned(length) / (time.perf_counter() - started)
+    batches = [[max_tokens], [length], [length] * max(1, budget // size(length))]
+    measured = []
+    for number in range(WARM_UP_ROUNDS):
+        for lengths in batches:
+            sequences = [np.zeros(tokens, dtype=np.int64) for tokens in lengths]
+            started = time.perf_counter()
+            engine.run(sequences)
+            if number:
+                measured.append((sum(map(size, lengths)), time.perf_counter() - started))
+    return measured
 
 
 _NO_ROWS: Probabilities = np.empty((0, 0), dtype=np.float32)
-
-
-def _blank(layout: PackedLayout, tokens: int) -> IntArray:
-    return np.full(tokens, layout.pad_token_id, dtype=np.int64)
 
 
 def _split(batch: Batch, probabilities: Probabilities) -> list[Probabilities]:

@@ -3,8 +3,11 @@
 from typing import ClassVar
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2
 
 from strop.errors import StropError
+
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 
 class RequestError(StropError):
@@ -15,7 +18,7 @@ class RequestError(StropError):
     """The reason under which the metrics count it as shed, for those that were never computed."""
 
     @property
-    def trailing_metadata(self) -> tuple[tuple[str, str], ...]:
+    def trailing_metadata(self) -> Metadata:
         """What is sent beside the status."""
         return ()
 
@@ -32,20 +35,44 @@ class NotFoundError(RequestError):
     code = grpc.StatusCode.NOT_FOUND
 
 
-class QueueFullError(RequestError):
-    """The queue's bound is reached; the work was never taken."""
+class OverloadError(RequestError):
+    """Refused at the door, before any work was spent on it; says when to try again."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    shed = "queue_full"
 
     def __init__(self, message: str, retry_seconds: float) -> None:
         self.retry_milliseconds = max(1, round(retry_seconds * 1000))
         super().__init__(f"{message}; retry in {self.retry_milliseconds} ms")
 
     @property
-    def trailing_metadata(self) -> tuple[tuple[str, str], ...]:
-        """The pushback that gRPC clients with a retry policy obey (gRFC A6)."""
-        return (("grpc-retry-pushback-ms", str(self.retry_milliseconds)),)
+    def trailing_metadata(self) -> Metadata:
+        """The wait as gRPC clients with a retry policy obey it (gRFC A6), and as RetryInfo."""
+        details = status_pb2.Status(code=self.code.value[0], message=str(self))
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(self.retry_milliseconds)
+        details.details.add().Pack(retry)
+        return (
+            ("grpc-retry-pushback-ms", str(self.retry_milliseconds)),
+            ("grpc-status-details-bin", details.SerializeToString()),
+        )
+
+
+class QueueFullError(OverloadError):
+    """The queue's bound is reached."""
+
+    shed = "queue_full"
+
+
+class LateError(OverloadError):
+    """What waits already would keep the call waiting until after its deadline."""
+
+    shed = "late"
+
+    def __init__(self, wait: float, left: float) -> None:
+        super().__init__(
+            f"the answer would take {wait * 1e3:.0f} ms and the deadline is in {left * 1e3:.0f} ms",
+            wait - left,
+        )
 
 
 class DeadlineExceededError(RequestError):

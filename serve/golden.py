@@ -1,14 +1,10 @@
 """The golden check: before READY, the real provider must give the answers that export sealed in."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from strop.errors import StropError
 from strop.export.bundle import Bundle, Variant
 
-from .batcher import reach
-from .core import IntArray, Probabilities
 from .engine import Engine
 
 
@@ -23,7 +19,7 @@ def check_golden(bundle: Bundle, variant: Variant, engine: Engine, budget: int) 
         raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
     encoded = bundle.text_encoder().encode([example.text for example in examples])
     sequences = [one.ids for one in encoded]
-    found = _run(engine, sequences, [variant.layout.aligned(len(ids)) for ids in sequences], budget)
+    found = np.concatenate([engine.run(batch) for batch in engine.layout.batches(sequences, budget)])
     wanted = np.array([example.probabilities for example in examples], dtype=np.float32)
     if found.shape != wanted.shape:
         raise StropError(
@@ -39,13 +35,3 @@ def check_golden(bundle: Bundle, variant: Variant, engine: Engine, budget: int) 
             f" golden example {worst + 1} of {len(examples)}, and its tolerance is"
             f" {variant.golden_tolerance:.4g}; serve another variant, or export on this machine"
         )
-
-
-def _run(engine: Engine, sequences: Sequence[IntArray], sizes: Sequence[int], budget: int) -> Probabilities:
-    rows: list[Probabilities] = []
-    start = 0
-    while start < len(sequences):
-        stop = max(start + 1, reach(sizes, start, budget))
-        rows.append(engine.run(sequences[start:stop]))
-        start = stop
-    return np.concatenate(rows)

@@ -2,11 +2,25 @@
 
 import json
 import logging
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+Facts = Mapping[str, str | int | float]
+
+about: ContextVar[Callable[[], Facts]] = ContextVar("about", default=dict)
+"""Tells which call is being handled; asked only when a line is written, so that it costs nothing."""
 
 
 class JsonFormatter(logging.Formatter):
-    """``time``, ``level``, ``logger``, ``message``, the facts given in ``extra``, ``traceback``."""
+    """``time``, ``level``, ``logger``, ``message``, facts, ``traceback``.
+
+    The facts are those of the process, of the call that is handled, and those in ``extra``.
+    """
+
+    def __init__(self, **process: str | int | float) -> None:
+        super().__init__()
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -15,6 +29,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._process,
+            **about.get()(),
             **getattr(record, "facts", {}),
         }
         if record.exc_info:
@@ -22,8 +38,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def configure(level: str) -> None:
-    """Send every logger's records of ``level`` and above to standard error."""
+def configure(level: str, **process: str | int | float) -> None:
+    """Send every logger's records of ``level`` and above to standard error.
+
+    ``process`` are facts that every line tells.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(**process))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from strop.export.bundle import Bundle, PackedLayout, Session, TextEncoder
+from strop.export.bundle import Bundle, Layout, Session, TextEncoder
 
 from .config import ServeConfig
 from .engine import Engine, OnnxEngine, warm_up
@@ -23,11 +23,10 @@ class Model:
     """The ONNX Runtime execution provider that it really runs on."""
     labels: tuple[str, ...]
     encoder: TextEncoder
-    layout: PackedLayout
     engines: Sequence[Engine]
     """One for each instance; any of them may be the same object."""
-    tokens_per_second: float
-    """One engine's rate in warm-up times their number."""
+    measured: Sequence[tuple[int, float]]
+    """(tokens, seconds) of batches on one engine, from the warm-up."""
 
     @classmethod
     def load(cls, config: ServeConfig) -> Self:
@@ -41,9 +40,9 @@ class Model:
         # One session for all instances: it may run on many threads at once, and a second one was
         # not faster on two cores but took the weights' memory again.
         session = Session(bundle.model_file(variant), provider=variant.provider, threads=config.threads)
-        engine = OnnxEngine(session, variant.layout)
+        layout = variant.layout.padded() if config.layout == "padded" else variant.layout
+        engine = OnnxEngine(session, layout)
         check_golden(bundle, variant, engine, config.batch_tokens)
-        rate = warm_up(engine, variant.layout, config.batch_tokens, bundle.manifest.max_tokens)
         return cls(
             name=bundle.manifest.name,
             version=bundle.manifest.version,
@@ -51,10 +50,14 @@ class Model:
             provider=session.provider,
             labels=bundle.manifest.labels,
             encoder=bundle.text_encoder(),
-            layout=variant.layout,
             engines=[engine] * config.instance_count,
-            tokens_per_second=rate * config.instance_count,
+            measured=warm_up(engine, config.batch_tokens, bundle.manifest.max_tokens),
         )
+
+    @property
+    def layout(self) -> Layout:
+        """How its engines take several texts at once."""
+        return self.engines[0].layout
 
     def require(self, name: str, version: str = "") -> None:
         """``NotFoundError`` unless the name is this model's, and the version if one is given."""

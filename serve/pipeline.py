@@ -27,14 +27,19 @@ class Pipeline:
         encoder: Encoder,
         engines: Sequence[Engine],
         batcher: Batcher,
-        aligned: Callable[[int], int],
         metrics: Metrics,
+        *,
+        answered: Callable[[Answer], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start the threads; must be called on the running event loop."""
+        """Start the threads; must be called on the running event loop.
+
+        ``answered`` hears of every answer in the task of its call.
+        """
         self._loop = asyncio.get_running_loop()
-        self._aligned = aligned
+        self._size = engines[0].layout.size
         self._metrics = metrics
+        self._answered = answered
         self._clock = clock
         self._queue = WorkQueue(batcher, clock)
         self._tokeniser = Tokeniser(encoder, self._tokenised, self._failed)
@@ -47,6 +52,21 @@ class Pipeline:
 
     async def answer(self, query: Query) -> Answer:
         """Score the query's texts in time; raises a ``RequestError`` that says why it won't."""
+        work = self.submit(query)
+        try:
+            answer = await work.future
+        except asyncio.CancelledError:
+            self.cancel(work)
+            raise
+        if self._answered is not None:
+            self._answered(answer)
+        return answer
+
+    def submit(self, query: Query) -> Work:
+        """Start on a query; its ``future`` gets the answer, or the ``RequestError`` why there is none.
+
+        Raises the ``RequestError`` of a query that isn't even begun.
+        """
         if not self.accepting:
             raise DrainingError("the server is shutting down; ask another one")
         if not len(query):
@@ -56,21 +76,15 @@ class Pipeline:
         work = Work(query, self._clock(), self._loop.create_future())
         self._queue.admit(work)
         if query.encoded:
-            self._tokenised(work, query.encoded)
+            self._tokeniser.skip(work)
         else:
             self._tokeniser.submit(work)
-        try:
-            await work.future
-        except asyncio.CancelledError:
-            if self._queue.drop(work):
-                self._metrics.shed("deadline" if self._is_late(work) else "cancelled")
-            raise
-        except Exception:
-            self._queue.drop(work)
-            raise
-        answer = work.answer(self._clock())
-        self._metrics.answered(len(query), answer.timings)
-        return answer
+        return work
+
+    def cancel(self, work: Work) -> None:
+        """Give up a call whose caller has gone, or whose deadline has passed."""
+        if self._queue.drop(work):
+            self._metrics.shed("deadline" if self._is_late(work) else "cancelled")
 
     def close(self) -> None:
         """Finish what is queued and end the threads; blocks until they have ended."""
@@ -83,26 +97,46 @@ class Pipeline:
         return self._clock() - work.arrived >= 0.98 * work.query.seconds
 
     def _tokenised(self, work: Work, encoded: Sequence[Encoded]) -> None:
-        self._queue.put(work, encoded, [self._aligned(len(one.ids)) for one in encoded])
+        self._queue.put(work, encoded, [self._size(len(one.ids)) for one in encoded])
 
     def _failed(self, work: Work, error: Exception) -> None:
-        self._loop.call_soon_threadsafe(work.fail, error)
+        self._loop.call_soon_threadsafe(self._fail, work, error)
+
+    def _fail(self, work: Work, error: Exception) -> None:
+        self._queue.drop(work)
+        work.fail(error)
 
     def _computed(self, outcome: Outcome) -> None:
         self._loop.call_soon_threadsafe(self._deliver, outcome)
 
     def _deliver(self, outcome: Outcome) -> None:
-        for work in outcome.expired:
+        for work in outcome.late:
             work.fail(_too_late())
         if outcome.batch is None:
             return
+        now = self._clock()
         self._metrics.computed(outcome.batch)
         for number, share in enumerate(outcome.batch.shares):
             if number in outcome.failures:
-                share.work.fail(EngineError("the model failed on this call's texts"))
-            else:
-                share.work.score(share.start, outcome.rows[number], outcome.finished)
+                error = EngineError("the model failed on this call's texts")
+                error.__cause__ = outcome.failures[number]
+                self._fail(share.work, error)
+            elif share.work.score(share.start, outcome.rows[number]):
+                self._finish(share.work, outcome.finished, now)
+        if not outcome.failures:
+            wrong = self._queue.learn(outcome.batch, outcome.finished, self._clock())
+            self._metrics.forecast_error(abs(wrong))
+
+    def _finish(self, work: Work, finished: float, now: float) -> None:
+        """Give a call whose texts are all scored its answer, if anybody still waits for it."""
+        if work.future.done():
+            return
+        answer = work.answer(finished, now)
+        work.future.set_result(answer)
+        self._metrics.answered(len(work.query), answer.timings)
+        if work.deadline < float("inf"):
+            self._metrics.slack(work.deadline - now)
 
 
 def _too_late() -> DeadlineExceededError:
-    return DeadlineExceededError("the deadline passed before the texts were computed")
+    return DeadlineExceededError("the deadline passes before the texts could be computed")

@@ -16,6 +16,7 @@ class WorkQueue:
         self._batcher = batcher
         self._clock = clock
         self._changed = threading.Condition()
+        self._idle = 0
         self._closed = False
 
     @property
@@ -31,7 +32,7 @@ class WorkQueue:
     def admit(self, work: Work) -> None:
         """``Batcher.admit``."""
         with self._changed:
-            self._batcher.admit(work)
+            self._batcher.admit(work, work.arrived)
 
     def put(self, work: Work, encoded: Sequence[Encoded], sizes: Sequence[int]) -> None:
         """Queue a tokenised call and wake an engine; ignores one that was dropped meanwhile."""
@@ -52,14 +53,27 @@ class WorkQueue:
     def take(self) -> tuple[Batch | None, list[Work]] | None:
         """Wait for work, then ``Batcher.take``; None once closed."""
         with self._changed:
-            while not self._batcher.has_work:
-                if self._closed:
-                    return None
-                self._changed.wait()
-            taken = self._batcher.take(self._clock())
+            self._idle += 1
+            try:
+                while not self._batcher.has_work:
+                    if self._closed:
+                        return None
+                    self._changed.wait()
+                taken = self._batcher.take(self._clock(), self._idle)
+            finally:
+                self._idle -= 1
             if self._batcher.has_work:
                 self._changed.notify()
             return taken
+
+    def learn(self, batch: Batch, finished: float, answered: float) -> float:
+        """Teach the forecast what a batch took; returns by how many seconds it was wrong."""
+        with self._changed:
+            forecast = self._batcher.forecast
+            error = finished - batch.formed - forecast.seconds(batch.tokens)
+            forecast.came(batch.tokens, answered - batch.formed)
+            forecast.learn(batch.tokens, finished - batch.formed)
+            return error
 
     def close(self) -> None:
         """Let ``take`` return None as soon as nothing waits."""

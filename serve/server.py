@@ -7,25 +7,32 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import grpc
 import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from strop.errors import StropError
-from strop.proto import open_inference_pb2_grpc, strop_pb2_grpc
+from strop.errors import InputError, StropError
 
-from .address import check_free, in_use, split
-from .announce import announce
+from .address import check_free, in_use, join, split
+from .announce import Served, announce
 from .batcher import Batcher, Limits
 from .calls import Calls
 from .config import ServeConfig
-from .metrics import Metrics, MetricsServer
+from .forecast import Forecast
+from .lag import sampled
+from .metrics import Metrics
 from .model import Model
 from .open_inference import OpenInference
+from .page import MetricsPage
 from .pipeline import Pipeline
+from .registration import register
 from .typed import Typed
+
+if TYPE_CHECKING:
+    from .tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -50,21 +57,72 @@ def run_server(config: ServeConfig) -> None:
 
 async def _serve(model: Model, config: ServeConfig) -> None:
     signalled = _watch_signals()
-    metrics = Metrics(model.name, model.version, model.variant, model.provider)
-    with contextlib.closing(MetricsServer(metrics.registry, config.metrics_address)) as page:
-        async with _pipeline(model, config, metrics) as pipeline:
-            server = Server(model, config, pipeline, Calls(metrics))
-            address = await server.start()
-            announce(model, config, address, page.address)
+    metrics = metrics_of(model, config)
+    with contextlib.closing(MetricsPage(metrics.registry, config.metrics_address)) as page:
+        async with serving(model, config, metrics) as address:
+            announce(served(model), config, address, page.address)
             await signalled.wait()
-            await server.drain()
 
 
 @contextlib.asynccontextmanager
-async def _pipeline(model: Model, config: ServeConfig, metrics: Metrics) -> AsyncIterator[Pipeline]:
-    limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
-    batcher = Batcher(limits, model.tokens_per_second)
-    pipeline = Pipeline(model.encoder, model.engines, batcher, model.layout.aligned, metrics)
+async def serving(model: Model, config: ServeConfig, metrics: Metrics) -> AsyncIterator[str]:
+    """Answer calls while the block runs, then drain; yields the address."""
+    async with (
+        sampled(metrics),
+        _tracing(model, config) as tracing,
+        _pipeline(model, config, metrics, tracing) as pipeline,
+    ):
+        calls = Calls(metrics, tracing.start_span) if tracing else Calls(metrics)
+        server = Server(model, config, pipeline, calls)
+        yield await server.start()
+        await server.drain()
+
+
+@contextlib.asynccontextmanager
+async def _tracing(model: Model, config: ServeConfig) -> "AsyncIterator[Tracing | None]":
+    if config.otlp_endpoint is None:
+        yield None
+        return
+    try:
+        from .tracing import Tracing
+    except ModuleNotFoundError as error:
+        message = f"--otlp-endpoint needs the Python package {error.name!r}; pip install 'strop[otel]'"
+        raise InputError(message) from error
+    tracing = Tracing(config.otlp_endpoint, model)
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+def metrics_of(model: Model, config: ServeConfig) -> Metrics:
+    """The metrics of a process that serves ``model``."""
+    return Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
+
+
+def served(model: Model) -> Served:
+    """What a process with ``model`` can say of itself."""
+    return Served(
+        model.name, model.version, model.labels, model.variant, model.provider, len(model.engines)
+    )
+
+
+@contextlib.asynccontextmanager
+async def _pipeline(
+    model: Model, config: ServeConfig, metrics: Metrics, tracing: "Tracing | None"
+) -> AsyncIterator[Pipeline]:
+    limits = Limits(
+        config.batch_tokens,
+        config.queue_texts,
+        config.queue_tokens,
+        config.batch_texts or sys.maxsize,
+        config.max_padding,
+    )
+    forecast = Forecast(len(model.engines), model.measured)
+    batcher = Batcher(limits, forecast, model.layout.computed)
+    pipeline = Pipeline(
+        model.encoder, model.engines, batcher, metrics, answered=tracing.answered if tracing else None
+    )
     try:
         yield pipeline
     finally:
@@ -82,15 +140,13 @@ class Server:
         self._names = (OpenInference.service, Typed.service)
         self._server = grpc.aio.server(
             options=[
-                # Otherwise a second server takes half of the calls on the same port unnoticed.
-                ("grpc.so_reuseport", 0),
+                # For workers alone: otherwise a second server takes half of the calls unnoticed.
+                ("grpc.so_reuseport", int(config.workers > 1)),
                 ("grpc.max_receive_message_length", config.max_message_bytes),
             ]
         )
-        open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-            OpenInference(model, pipeline, calls), self._server
-        )
-        strop_pb2_grpc.add_StropServicer_to_server(Typed(model, pipeline, calls), self._server)
+        register(OpenInference(model, pipeline, calls, config.queue_texts // 2), self._server)
+        register(Typed(model, pipeline, calls), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
             [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
@@ -105,8 +161,7 @@ class Server:
         for name in self._names:
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
-        host, _ = split(self._config.address)
-        return f"{host}:{port}"
+        return join(split(self._config.address)[0], port)
 
     async def drain(self) -> None:
         """Report NOT_SERVING, give notice, refuse new calls, let the ones under way finish.
@@ -118,6 +173,7 @@ class Server:
         log.info("draining", extra={"facts": {"calls_under_way": self._calls.in_flight}})
         await asyncio.sleep(self._config.notice_seconds)
         self._pipeline.accepting = False
+        self._calls.closing.set()
         grace = self._config.grace_seconds
         stopping = asyncio.create_task(self._server.stop(NO_GRACE_TIMER))
         with contextlib.suppress(TimeoutError):

@@ -49,10 +49,11 @@ def write_tokenizer(path: Path) -> None:
 
 def write_graph(path: Path, rounds: int) -> None:
     """Logits of a segment: the sum of its tokens' rows in a table; ``rounds`` only take time."""
-    table = np.random.default_rng(7).normal(size=(len(WORDS), len(LABELS))).astype(np.float32)
+    # In 64ths, so that sums are exact and no answer depends on what shares its batch.
+    table = np.round(np.random.default_rng(7).normal(size=(len(WORDS), len(LABELS))) * 64) / 64
     row, count = ["batch", "tokens"], ["sequences"]
     constants = {
-        "table": table,
+        "table": table.astype(np.float32),
         "one": np.array(1, np.int64),
         "axis": np.array([1], np.int64),
         "ballast": np.full((256, 256), 1 / 256, np.float32),
@@ -267,6 +268,15 @@ def refuse_to_start() -> Callable[..., subprocess.CompletedProcess[str]]:
 def server(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One server on the tiny bundle for every test that only asks."""
     running = start(tmp_path_factory.mktemp("server"), tiny_bundle)
+    yield running
+    running.signal()
+    assert running.exit_code() == 0
+
+
+@pytest.fixture(scope="session")
+def slow_server(slow_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server that computes text by text, so that hundreds take it minutes."""
+    running = start(tmp_path_factory.mktemp("slow_server"), slow_bundle, "--batch-tokens", "8")
     yield running
     running.signal()
     assert running.exit_code() == 0

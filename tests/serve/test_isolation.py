@@ -20,6 +20,7 @@ from strop.serve.calls import Calls
 from strop.serve.config import ServeConfig
 from strop.serve.core import IntArray, Probabilities
 from strop.serve.engine import OnnxEngine
+from strop.serve.forecast import Forecast
 from strop.serve.metrics import Metrics
 from strop.serve.model import Model
 from strop.serve.pipeline import Pipeline
@@ -35,6 +36,7 @@ class GatedEngine:
     def __init__(self, inner: OnnxEngine) -> None:
         self.batches: list[list[int]] = []
         """Lengths of the texts of every batch that reached the engine."""
+        self.layout = inner.layout
         self._inner = inner
         self._gate = threading.Semaphore(0)
 
@@ -102,13 +104,12 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     bundle = Bundle.open(root)
     layout = bundle.variant().layout
     engine = GatedEngine(OnnxEngine(Session(bundle.model_file(bundle.variant())), layout))
-    model = Model(
-        "tiny", "3", "fp32", "fake", bundle.manifest.labels, bundle.text_encoder(), layout, [engine], 1e3
-    )
-    metrics = Metrics(model.name, model.version, model.variant, model.provider)
-    batcher = Batcher(Limits(config.batch_tokens, config.queue_texts, config.queue_tokens), 1e3)
-    encoder = CursedEncoder(model.encoder)
-    pipeline = Pipeline(encoder, model.engines, batcher, layout.aligned, metrics)
+    labels, encoder = bundle.manifest.labels, bundle.text_encoder()
+    model = Model("tiny", "3", "fp32", "fake", labels, encoder, [engine], [(8, 0.008)])
+    metrics = Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
+    limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
+    batcher = Batcher(limits, Forecast(1, model.measured), layout.computed)
+    pipeline = Pipeline(CursedEncoder(model.encoder), model.engines, batcher, metrics)
     server = Server(model, config, pipeline, Calls(metrics))
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
@@ -153,14 +154,14 @@ def test_a_full_queue_refuses_at_once_with_a_hint_and_serves_those_it_took(play:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await here.ask("film")
         assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "2 texts wait and the queue holds 2; retry in 16 ms" in caught.value.details()
+        assert "2 texts wait, 2 of this connection; the queue holds 4" in caught.value.details()
         assert ("grpc-retry-pushback-ms", "16") in list(caught.value.trailing_metadata())
         assert here.value("strop_shed_total", reason="queue_full") == 1
         here.engine.open()
         await plug
         assert len(await waiting) == 2
 
-    play(scenario, queue_texts=2)
+    play(scenario, queue_texts=4)
 
 
 def test_the_queue_is_bounded_by_tokens_too(play: Play) -> None:
@@ -170,12 +171,12 @@ def test_the_queue_is_bounded_by_tokens_too(play: Play) -> None:
         await here.until_waiting(2)
         code, details = await status(here.ask("film"))
         assert code == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert "16 tokens wait and the queue holds 16" in details
+        assert "16 tokens wait, 16 of this connection; the queue holds 32" in details
         assert here.value("strop_queue_texts") == 2
         here.engine.open()
         await first
 
-    play(scenario, queue_tokens=16, batch_tokens=16)
+    play(scenario, queue_tokens=32, batch_tokens=16)
 
 
 def test_a_call_whose_deadline_passes_in_the_queue_is_never_computed(play: Play) -> None:

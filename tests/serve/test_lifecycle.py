@@ -18,6 +18,7 @@ from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
+from strop.serve.address import join, split
 
 Until = Callable[[Callable[[], Any]], Any]
 Refuse = Callable[..., "CompletedProcess[str]"]
@@ -95,6 +96,11 @@ def test_calls_that_outlast_the_grace_are_cancelled_and_the_exit_code_says_so(
     assert "calls were cancelled after 0.01 s of grace" in server.errors.read_text()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:8001", "localhost:0", "[::1]:65535"])
+def test_an_address_is_put_together_as_it_was_taken_apart(address: str) -> None:
+    assert join(*split(address)) == address
+
+
 @pytest.mark.parametrize("flag", ["--address", "--metrics-address"])
 def test_a_port_in_use_is_named_in_one_line(
     refuse_to_start: Refuse, tiny_bundle: Path, taken_port: str, flag: str
@@ -158,7 +164,9 @@ def test_a_bundle_without_golden_examples_is_not_trusted(
         (["--variant", "int4"], "variant 'int4' is not in"),
         (["--threads", "0"], "--threads is 0; it must be at least 1"),
         (["--grace-seconds", "-1"], "--grace-seconds is -1.0; it must be at least 0"),
-        (["--queue-tokens", "100"], "--queue-tokens is 100; it must be at least --batch-tokens"),
+        (["--queue-tokens", "100"], "--queue-tokens is 100; it must be at least twice --batch-tokens"),
+        (["--workers", "0"], "--workers is 0; it must be at least 1"),
+        (["--otlp-endpoint", "localhost:4317"], "--otlp-endpoint is 'localhost:4317'; write it like"),
         (["--address", "localhost"], "--address: 'localhost' is not host:port"),
         (["--address", "127.0.0.1:99999"], "--address: '127.0.0.1:99999' is not host:port"),
     ],
