@@ -10,15 +10,15 @@ def serve(config: ServeConfig) -> None:
     health checks and reflection. The first SIGTERM drains, the second forces.
     """
     # Not at the top: the option's help must not wait for ONNX Runtime and gRPC.
-    from . import log
+    from .observe import log
 
     log.configure(config.log_level)
     if config.workers > 1:
         # Loads neither of them: the supervisor of the workers is small.
-        from .supervisor import run_workers
+        from .process.supervisor import run_workers
 
         run_workers(config)
     else:
-        from .server import run_server
+        from .process.server import run_server
 
         run_server(config)

@@ -10,7 +10,7 @@ from strop.errors import InputError
 from strop.host import usable_cores
 from strop.options import flag, require_at_least
 
-from .address import split
+from .process.address import split
 
 
 @Parameter(name="*")

@@ -1,4 +1,4 @@
-"""What can go wrong with one call, each with its gRPC status; see ``calls.py`` for the wire."""
+"""What can go wrong with one call, each with its gRPC status; see ``wire/calls.py`` for the wire."""
 
 from typing import ClassVar
 

@@ -51,9 +51,10 @@ def write_graph(path: Path, rounds: int) -> None:
     """Logits of a segment: the sum of its tokens' rows in a table; ``rounds`` only take time."""
     # In 64ths, so that sums are exact and no answer depends on what shares its batch.
     table = np.round(np.random.default_rng(7).normal(size=(len(WORDS), len(LABELS))) * 64) / 64
-    row, count = ["batch", "tokens"], ["sequences"]
+    tokens, slots, count = ["batch", "tokens"], ["rows", "slots"], ["sequences"]
     constants = {
         "table": table.astype(np.float32),
+        "flat": np.array([-1], np.int64),
         "one": np.array(1, np.int64),
         "axis": np.array([1], np.int64),
         "ballast": np.full((256, 256), 1 / 256, np.float32),
@@ -78,13 +79,16 @@ def write_graph(path: Path, rounds: int) -> None:
         ],
     )
     nodes = [
-        helper.make_node("Gather", ["table", "input_ids"], ["rows"]),
-        helper.make_node("Squeeze", ["rows", "first"], ["values"]),
+        helper.make_node("Reshape", ["input_ids", "flat"], ["ids"]),
+        helper.make_node("Reshape", ["slots", "flat"], ["slot_tokens"]),
+        helper.make_node("Reshape", ["segment_ids", "flat"], ["slot_segments"]),
+        helper.make_node("Gather", ["ids", "slot_tokens"], ["slot_ids"]),
+        helper.make_node("Gather", ["table", "slot_ids"], ["values"]),
         helper.make_node("Size", ["starts"], ["n"]),
         helper.make_node("Add", ["n", "one"], ["end"]),
         helper.make_node("Range", ["one", "end", "one"], ["numbers"]),
         helper.make_node("Unsqueeze", ["numbers", "axis"], ["column"]),
-        helper.make_node("Equal", ["column", "segment_ids"], ["inside"]),
+        helper.make_node("Equal", ["column", "slot_segments"], ["inside"]),
         helper.make_node("Cast", ["inside"], ["mask"], to=TensorProto.FLOAT),
         helper.make_node("MatMul", ["mask", "values"], ["sums"]),
         helper.make_node("Loop", ["rounds", "go", "ballast"], ["spent"], body=body),
@@ -92,14 +96,15 @@ def write_graph(path: Path, rounds: int) -> None:
         helper.make_node("Mul", ["spent_max", "nothing"], ["no_change"]),
         helper.make_node("Add", ["sums", "no_change"], ["logits"]),
     ]
-    constants["first"] = np.array([0], np.int64)
     graph = helper.make_graph(
         nodes,
         "tiny",
         [
-            helper.make_tensor_value_info("input_ids", TensorProto.INT64, row),
-            helper.make_tensor_value_info("position_ids", TensorProto.INT64, row),
-            helper.make_tensor_value_info("segment_ids", TensorProto.INT64, row),
+            helper.make_tensor_value_info("input_ids", TensorProto.INT64, tokens),
+            helper.make_tensor_value_info("position_ids", TensorProto.INT64, tokens),
+            helper.make_tensor_value_info("slots", TensorProto.INT64, slots),
+            helper.make_tensor_value_info("segment_ids", TensorProto.INT64, slots),
+            helper.make_tensor_value_info("places", TensorProto.INT64, tokens),
             helper.make_tensor_value_info("starts", TensorProto.INT64, count),
         ],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["sequences", len(LABELS)])],

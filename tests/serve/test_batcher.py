@@ -12,11 +12,11 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.serve.backlog import FEW
-from strop.serve.batcher import BULK_TURN, Batcher, Limits
 from strop.serve.core import Batch, Priority, Query, Work
 from strop.serve.errors import InvalidArgumentError, LateError, QueueFullError
-from strop.serve.forecast import Forecast
+from strop.serve.scheduling.backlog import FEW
+from strop.serve.scheduling.batcher import BULK_TURN, Batcher, Limits
+from strop.serve.scheduling.forecast import Forecast
 
 LIMITS = Limits(batch_tokens=128, queue_texts=20, queue_tokens=800)
 SECONDS_PER_TOKEN = 1 / 1000

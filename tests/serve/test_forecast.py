@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.serve.forecast import Forecast
+from strop.serve.scheduling.forecast import Forecast
 
 batches = st.lists(st.tuples(st.integers(1, 512), st.floats(1e-5, 10.0)), min_size=1, max_size=50)
 

@@ -15,16 +15,16 @@ from strop.errors import InputError
 from strop.export.bundle import Bundle, Encoded, Session, TextEncoder
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
-from strop.serve.batcher import Batcher, Limits
-from strop.serve.calls import Calls
 from strop.serve.config import ServeConfig
 from strop.serve.core import IntArray, Probabilities
-from strop.serve.engine import OnnxEngine
-from strop.serve.forecast import Forecast
-from strop.serve.metrics import Metrics
-from strop.serve.model import Model
-from strop.serve.pipeline import Pipeline
-from strop.serve.server import Server
+from strop.serve.inference.engine import OnnxEngine
+from strop.serve.inference.model import Model
+from strop.serve.inference.pipeline import Pipeline
+from strop.serve.observe.metrics import Metrics
+from strop.serve.process.server import Server
+from strop.serve.scheduling.batcher import Batcher, Limits
+from strop.serve.scheduling.forecast import Forecast
+from strop.serve.wire.calls import Calls
 
 POISON = 5
 """The token id of "bad": a batch that holds it fails."""
@@ -287,7 +287,7 @@ def test_what_nobody_foresaw_is_internal_and_leaks_nothing(
         assert here.value("strop_queue_texts") == 0
 
     play(scenario)
-    (record,) = [record for record in caplog.records if record.name == "strop.serve.calls"]
+    (record,) = [record for record in caplog.records if record.name == "strop.serve.wire.calls"]
     assert record.exc_info is not None
 
 

@@ -18,7 +18,7 @@ from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
-from strop.serve.address import join, split
+from strop.serve.process.address import join, split
 
 Until = Callable[[Callable[[], Any]], Any]
 Refuse = Callable[..., "CompletedProcess[str]"]

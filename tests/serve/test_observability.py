@@ -25,7 +25,7 @@ from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.core import Batch, Query, Share, Work
-from strop.serve.metrics import Metrics
+from strop.serve.observe.metrics import Metrics
 
 Until = Callable[[Callable[[], Any]], Any]
 Start = Callable[..., Any]
@@ -89,7 +89,7 @@ def test_the_dashboard_shows_every_metric_and_no_other(start_server: Start, tiny
     with grpc.insecure_channel(server.address) as channel:
         typed_grpc.StropStub(channel).Classify(REQUEST)
     sampled = {name for name, _ in server.metrics()}
-    dashboard = json.loads(importlib.resources.files("strop.serve").joinpath("dashboard.json").read_text())
+    dashboard = json.loads(importlib.resources.files("strop.serve.observe").joinpath("dashboard.json").read_text())
     named = {name for text in expressions(dashboard) for name in re.findall(r"\bstrop_\w+", text)}
     assert named <= sampled
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in sampled}
@@ -97,7 +97,7 @@ def test_the_dashboard_shows_every_metric_and_no_other(start_server: Start, tiny
 
 
 def test_the_dashboard_can_be_imported_as_it_is() -> None:
-    dashboard = json.loads(importlib.resources.files("strop.serve").joinpath("dashboard.json").read_text())
+    dashboard = json.loads(importlib.resources.files("strop.serve.observe").joinpath("dashboard.json").read_text())
     assert dashboard["schemaVersion"] >= 38  # Grafana 10
     panels = dashboard["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)

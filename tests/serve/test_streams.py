@@ -17,16 +17,16 @@ from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.proto.raw import pack_bytes
-from strop.serve.calls import Calls
 from strop.serve.config import ServeConfig
 from strop.serve.core import Answer, Priority, Query, Timings
 from strop.serve.errors import QueueFullError
-from strop.serve.model import Model
-from strop.serve.open_inference import OpenInference
-from strop.serve.registration import register
-from strop.serve.server import metrics_of
-from strop.serve.stream import UNDER_WAY
-from strop.serve.typed import Typed
+from strop.serve.inference.model import Model
+from strop.serve.process.server import metrics_of
+from strop.serve.wire.calls import Calls
+from strop.serve.wire.open_inference import OpenInference
+from strop.serve.wire.registration import register
+from strop.serve.wire.stream import UNDER_WAY
+from strop.serve.wire.typed import Typed
 
 
 class ScriptedPipeline:

@@ -15,7 +15,7 @@ from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto.raw import pack_bytes, unpack_fp32
 from strop.serve.errors import InvalidArgumentError
-from strop.serve.token_input import TokenRules
+from strop.serve.wire.token_input import TokenRules
 
 TEXTS = ["good film", "", "not good not bad", "a"]
 RULES = TokenRules(vocabulary_size=10, max_tokens=6, pad_token_id=0)

@@ -18,7 +18,7 @@ from strop.host import usable_cores
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.config import ServeConfig
-from strop.serve.supervisor import next_pause
+from strop.serve.process.supervisor import next_pause
 
 Until = Callable[[Callable[[], Any]], Any]
 Start = Callable[..., Any]

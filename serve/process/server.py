@@ -16,23 +16,23 @@ from grpc_reflection.v1alpha import reflection
 
 from strop.errors import InputError, StropError
 
+from ..config import ServeConfig
+from ..inference.model import Model
+from ..inference.pipeline import Pipeline
+from ..observe.lag import sampled
+from ..observe.metrics import Metrics
+from ..observe.page import MetricsPage
+from ..scheduling.batcher import Batcher, Limits
+from ..scheduling.forecast import Forecast
+from ..wire.calls import Calls
+from ..wire.open_inference import OpenInference
+from ..wire.registration import register
+from ..wire.typed import Typed
 from .address import check_free, in_use, join, split
 from .announce import Served, announce
-from .batcher import Batcher, Limits
-from .calls import Calls
-from .config import ServeConfig
-from .forecast import Forecast
-from .lag import sampled
-from .metrics import Metrics
-from .model import Model
-from .open_inference import OpenInference
-from .page import MetricsPage
-from .pipeline import Pipeline
-from .registration import register
-from .typed import Typed
 
 if TYPE_CHECKING:
-    from .tracing import Tracing
+    from ..observe.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ async def _tracing(model: Model, config: ServeConfig) -> "AsyncIterator[Tracing 
         yield None
         return
     try:
-        from .tracing import Tracing
+        from ..observe.tracing import Tracing
     except ModuleNotFoundError as error:
         message = f"--otlp-endpoint needs the Python package {error.name!r}; pip install 'strop[otel]'"
         raise InputError(message) from error

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from strop.proto import open_inference_pb2 as pb
 from strop.proto.raw import unpack_bytes, unpack_integers
 
-from .errors import InvalidArgumentError
+from ..errors import InvalidArgumentError
 
 InputTensor = pb.ModelInferRequest.InferInputTensor
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from .core import Batch, Timings
-from .queue import WorkQueue
+from ..core import Batch, Timings
+from ..scheduling.queue import WorkQueue
 from .statistics import Statistics
 
 SECONDS = (*(step * 10.0**power for power in range(-4, 1) for step in (1, 1.5, 2, 3, 5, 7)), 10.0)
@@ -22,7 +22,7 @@ SHED_REASONS = ("queue_full", "deadline", "late", "cancelled", "draining")
 class Metrics:
     """The metrics, and the verbs that move them; called on the event loop.
 
-    They add up over worker processes: see ``supervisor.py``. That rules out ``Info``, and a gauge that
+    They add up over worker processes: see ``process/supervisor.py``. That rules out ``Info``, and a gauge that
     is only computed when the page is read says nothing of another process; hence ``sample``.
     """
 

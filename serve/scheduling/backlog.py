@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import count
 
-from .core import Work
+from ..core import Work
 
 Head = tuple[float, int, Work]
 """A waiting call behind what it is ordered by: its deadline, then its place of arrival."""

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from strop.export.bundle import Encoded
 
-from .core import Work
-from .errors import InvalidArgumentError
+from ..core import Work
+from ..errors import InvalidArgumentError
 
 log = logging.getLogger(__name__)
 

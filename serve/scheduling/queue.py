@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 from strop.export.bundle import Encoded
 
+from ..core import Batch, Work
 from .batcher import Batcher
-from .core import Batch, Work
 
 
 class WorkQueue:

@@ -18,11 +18,11 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from strop.errors import StropError
 
+from ..config import ServeConfig
+from ..observe.page import MetricsPage
 from . import reports
 from .address import check_free, reserved
 from .announce import Served, announce
-from .config import ServeConfig
-from .page import MetricsPage
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class Worker:
             sys.executable,
             "-P",
             "-m",
-            "strop.serve.worker",
+            "strop.serve.process.worker",
             str(self._number),
             str(self._counts.folder),
             stdin=asyncio.subprocess.PIPE,

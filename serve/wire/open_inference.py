@@ -9,13 +9,13 @@ from strop import __version__
 from strop.proto import open_inference_pb2 as pb
 from strop.proto import open_inference_pb2_grpc as pb_grpc
 
+from ..errors import RequestError
+from ..inference.model import Model
+from ..inference.pipeline import Pipeline
 from .calls import Calls, counted, seconds_left
 from .describe import configuration, metadata, statistics
-from .errors import RequestError
 from .infer_reply import ReplyWriter
 from .infer_request import RequestReader, read_outputs
-from .model import Model
-from .pipeline import Pipeline
 from .stream import Stream
 from .token_input import TokenRules
 

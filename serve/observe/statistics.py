@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from .core import Timings
+from ..core import Timings
 
 INFERENCE = ("ModelInfer", "ModelStreamInfer", "Classify", "ClassifyStream")
 # An answer, and a request that was for another model.

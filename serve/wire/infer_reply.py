@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from strop.proto import open_inference_pb2 as pb
 from strop.proto.raw import pack_bytes, pack_fp32
 
-from .core import Answer, Probabilities, Timings
+from ..core import Answer, Probabilities, Timings
 from .infer_request import Output
 
 

@@ -2,9 +2,9 @@
 
 from strop.proto import open_inference_pb2 as pb
 
+from ..inference.model import Model
+from ..observe.statistics import Statistics, Total
 from .infer_request import OUTPUTS, TEXT
-from .model import Model
-from .statistics import Statistics, Total
 from .token_input import IDS, MASK, TokenRules
 
 PLATFORM = "onnxruntime_onnx"

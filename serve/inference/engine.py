@@ -11,8 +11,8 @@ import numpy as np
 
 from strop.export.bundle import Layout, Session, softmax
 
-from .core import Batch, IntArray, Probabilities, Work
-from .queue import WorkQueue
+from ..core import Batch, IntArray, Probabilities, Work
+from ..scheduling.queue import WorkQueue
 
 log = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..core import Batch, Priority, Share, Work
+from ..errors import InvalidArgumentError, LateError, QueueFullError
 from .backlog import Backlog, Head
-from .core import Batch, Priority, Share, Work
-from .errors import InvalidArgumentError, LateError, QueueFullError
 from .forecast import Forecast
 
 BULK_TURN = 8

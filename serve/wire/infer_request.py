@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from strop.export.bundle import Encoded
 from strop.proto import open_inference_pb2 as pb
 
-from .core import IntArray, Query
-from .errors import InvalidArgumentError
+from ..core import IntArray, Query
+from ..errors import InvalidArgumentError
 from .parameters import Wishes, read_count, read_wishes
 from .tensors import (
     InputTensor,

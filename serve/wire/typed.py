@@ -9,12 +9,12 @@ from grpc.aio import ServicerContext as Context
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 
+from ..core import Answer, Priority, Query
+from ..errors import InvalidArgumentError
+from ..inference.model import Model
+from ..inference.pipeline import Pipeline
 from .calls import Calls, counted, seconds_left
-from .core import Answer, Priority, Query
-from .errors import InvalidArgumentError
 from .infer_reply import best_first, microseconds
-from .model import Model
-from .pipeline import Pipeline
 from .stream import Stream
 
 PRIORITIES = {

@@ -6,9 +6,9 @@ from typing import Self
 
 from strop.export.bundle import Bundle, Layout, Session, TextEncoder
 
-from .config import ServeConfig
+from ..config import ServeConfig
+from ..errors import NotFoundError
 from .engine import Engine, OnnxEngine, warm_up
-from .errors import NotFoundError
 from .golden import check_golden
 
 

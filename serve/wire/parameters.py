@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from strop.proto import open_inference_pb2 as pb
 
-from .core import Priority
-from .errors import InvalidArgumentError
+from ..core import Priority
+from ..errors import InvalidArgumentError
 
 LARGEST = 2**64 - 1
 INTERACTIVE_LEVELS = (0, 1)

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from strop.export.bundle import Encoded
 
-from .batcher import Batcher
-from .core import Answer, Query, Work
+from ..core import Answer, Query, Work
+from ..errors import DeadlineExceededError, DrainingError, EngineError, InvalidArgumentError
+from ..observe.metrics import Metrics
+from ..scheduling.batcher import Batcher
+from ..scheduling.queue import WorkQueue
 from .encode import Encoder, Tokeniser
 from .engine import Engine, EngineThreads, Outcome
-from .errors import DeadlineExceededError, DrainingError, EngineError, InvalidArgumentError
-from .metrics import Metrics
-from .queue import WorkQueue
 
 
 class Pipeline:

@@ -15,9 +15,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from strop import __version__
 
-from .calls import EndSpan
-from .core import Answer
-from .model import Model
+from ..core import Answer
+from ..inference.model import Model
+from ..wire.calls import EndSpan
 
 # A collector that is away may not hold up the end of the server for longer.
 EXPORT_SECONDS = 3.0

@@ -6,8 +6,8 @@ import numpy as np
 
 from strop.export.bundle import Encoded
 
-from .core import IntArray
-from .errors import InvalidArgumentError
+from ..core import IntArray
+from ..errors import InvalidArgumentError
 
 IDS = "input_ids"
 MASK = "attention_mask"

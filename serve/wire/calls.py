@@ -10,9 +10,9 @@ from typing import Protocol, TypeVar, cast
 import grpc
 from grpc.aio import ServicerContext as Context
 
-from .errors import Metadata, RequestError
-from .log import Facts, about
-from .metrics import Metrics
+from ..errors import Metadata, RequestError
+from ..observe.log import Facts, about
+from ..observe.metrics import Metrics
 from .registration import Malformed
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from .config import ServeConfig
+from ..config import ServeConfig
 
 
 @dataclass(frozen=True)

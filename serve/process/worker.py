@@ -15,8 +15,9 @@ from prometheus_client import values
 
 from strop.errors import StropError
 
-from . import log, reports
-from .config import ServeConfig
+from ..config import ServeConfig
+from ..observe import log
+from . import reports
 
 
 def work(number: int, counts: Path) -> int:
@@ -67,7 +68,7 @@ def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]") -> 
     # Not at the top: what can't be imported is reported, and no metric may exist before its files.
     import uvloop
 
-    from .model import Model
+    from ..inference.model import Model
     from .server import metrics_of, served, serving
 
     async def serve(model: Model) -> None:

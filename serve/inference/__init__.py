@@ -1,0 +1,1 @@
+"""From texts to probabilities: tokenised, queued, computed; the model and its checks."""

@@ -1,0 +1,1 @@
+"""The services: messages to queries, answers to messages, errors to statuses."""
