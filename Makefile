@@ -7,11 +7,11 @@ SOURCES := $(STAGES:%=strop/%/) strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test lint format proto check-proto data train export serve query bench clean
+.PHONY: help setup demo test lint format proto check-proto data train export serve query bench tune bench-serve clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
-	@echo "data train export serve query bench"
+	@echo "data train export serve query bench tune"
 	@echo "            one stage; options in ARGS: make train ARGS='data --out runs/mine'"
 
 setup: $(VENV)/ready  ## install everything into .venv
@@ -48,8 +48,11 @@ check-proto: setup
 	@for stub in build/proto/strop/proto/*; do diff -u proto/$$(basename $$stub) $$stub || \
 		{ echo "proto/$$(basename $$stub) is stale: run make proto"; exit 1; }; done
 
-data train export serve query bench: setup
+data train export serve query bench tune: setup
 	$(BIN)/strop $@ $(ARGS)
+
+bench-serve: setup  ## the server against its targets, on the demo's bundle: about an hour
+	$(BIN)/strop bench-serve $(ARGS)
 
 clean:  ## remove what the targets made, but not .venv
 	rm -rf build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

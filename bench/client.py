@@ -34,18 +34,13 @@ class Client:
         """``deadline``: seconds that each call may take. Connects on ``__aenter__``."""
         self.address = address
         self._deadline = deadline
-        # Without its own subchannel pool every channel would share one connection, and so one
-        # worker of a server that spreads connections over processes.
-        self._channels = [
-            grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
-            for _ in range(channels)
-        ]
+        self._channels = [new_channel(address) for _ in range(channels)]
         self._calls: dict[str, itertools.cycle[Any]] = {}
 
     async def __aenter__(self) -> Self:
         """Connect every channel; ``StropError`` at once if nobody listens."""
         try:
-            await asyncio.gather(*(_connect(channel, self.address) for channel in self._channels))
+            await asyncio.gather(*(connect(channel, self.address) for channel in self._channels))
         except BaseException:
             await self.close()
             raise
@@ -95,7 +90,17 @@ class Client:
             raise InputError(f"{self.address} doesn't say which model it serves; give --model") from error
 
 
-async def _connect(channel: Any, address: str) -> None:
+def new_channel(address: str) -> Any:
+    """A connection of its own, not yet made.
+
+    Without its own subchannel pool every channel would share one connection, and so one worker of a
+    server that spreads connections over processes.
+    """
+    return grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+
+
+async def connect(channel: Any, address: str) -> None:
+    """Make the connection; ``StropError`` if nobody listens."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             state = channel.get_state(try_to_connect=True)

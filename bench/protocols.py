@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import grpc
 from google.protobuf.message import DecodeError
 
 from strop.errors import StropError
@@ -11,6 +12,7 @@ from strop.proto import open_inference_pb2, strop_pb2
 from strop.proto.raw import pack_bytes, unpack_bytes, unpack_fp32
 
 MICROSECOND = 1e-6
+STATUS_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,28 @@ class Wire(Protocol):
         """A serialised reply, read; use ``read_reply``, which checks it."""
 
 
+@dataclass(frozen=True)
+class StreamReply:
+    """What one message of a stream says."""
+
+    id: str
+    """That of the request it answers."""
+    status: str
+    """``OK``, or how the request would have failed alone; ``UNKNOWN`` where the API doesn't tell."""
+    detail: str
+    """The server's message, where it failed."""
+
+
+class StreamWire(Wire, Protocol):
+    """An API of many requests over one call."""
+
+    def tag(self, request: bytes, identity: str) -> bytes:
+        """A request from ``encode``, with the id that its reply will carry."""
+
+    def read(self, reply: bytes) -> StreamReply:
+        """Whose reply it is and how the request ended; ``decode`` reads the answer in it."""
+
+
 class TypedWire:
     """strop.v1: labels with scores, the variant and the stage times in every reply."""
 
@@ -67,7 +91,9 @@ class TypedWire:
 
     def decode(self, reply: bytes) -> Reply:
         """See ``Wire``."""
-        message = strop_pb2.ClassifyResponse.FromString(reply)
+        return self._read(strop_pb2.ClassifyResponse.FromString(reply))
+
+    def _read(self, message: strop_pb2.ClassifyResponse) -> Reply:
         times = message.timings
         return Reply(
             message.model,
@@ -88,6 +114,45 @@ class TypedWire:
         )
 
 
+def with_priority(request: bytes, priority: str) -> bytes:
+    """A ``TypedWire`` request with ``priority`` "interactive" or "bulk".
+
+    Serialised messages laid end to end are one message.
+    """
+    value = strop_pb2.Priority.Value(f"PRIORITY_{priority.upper()}")
+    whole: bytes = request + strop_pb2.ClassifyRequest(priority=value).SerializeToString()
+    return whole
+
+
+class TypedStreamWire(TypedWire):
+    """ClassifyStream of strop.v1."""
+
+    method = "/strop.v1.Strop/ClassifyStream"
+
+    def encode(self, model: str, texts: Sequence[str], top_k: int = 1) -> bytes:
+        """See ``Wire``."""
+        request = strop_pb2.ClassifyRequest(model=model, texts=texts, top_k=top_k)
+        serialised: bytes = strop_pb2.ClassifyStreamRequest(request=request).SerializeToString()
+        return serialised
+
+    def decode(self, reply: bytes) -> Reply:
+        """See ``Wire``."""
+        return self._read(strop_pb2.ClassifyStreamResponse.FromString(reply).response)
+
+    def tag(self, request: bytes, identity: str) -> bytes:
+        """See ``StreamWire``; serialised messages laid end to end are one message."""
+        tagged: bytes = request + strop_pb2.ClassifyStreamRequest(id=identity).SerializeToString()
+        return tagged
+
+    def read(self, reply: bytes) -> StreamReply:
+        """See ``StreamWire``."""
+        message = strop_pb2.ClassifyStreamResponse.FromString(reply)
+        if message.HasField("response"):
+            return StreamReply(message.id, "OK", "")
+        failure = message.failure
+        return StreamReply(message.id, STATUS_NAMES.get(failure.code, "UNKNOWN"), failure.message)
+
+
 class OpenInferenceWire:
     """The Open Inference Protocol: BYTES ``text`` in, BYTES ``label`` and FP32 ``score`` out."""
 
@@ -105,7 +170,9 @@ class OpenInferenceWire:
 
     def decode(self, reply: bytes) -> Reply:
         """See ``Wire``; takes raw outputs and typed ones."""
-        message = open_inference_pb2.ModelInferResponse.FromString(reply)
+        return self._read(open_inference_pb2.ModelInferResponse.FromString(reply))
+
+    def _read(self, message: open_inference_pb2.ModelInferResponse) -> Reply:
         raw = message.raw_output_contents
         place = {output.name: number for number, output in enumerate(message.outputs)}
         labels, scores = place["label"], place["score"]
@@ -132,6 +199,27 @@ class OpenInferenceWire:
         )
 
 
+class OpenInferenceStreamWire(OpenInferenceWire):
+    """ModelStreamInfer, Triton's addition to the Open Inference Protocol."""
+
+    method = "/inference.GRPCInferenceService/ModelStreamInfer"
+
+    def decode(self, reply: bytes) -> Reply:
+        """See ``Wire``."""
+        return self._read(open_inference_pb2.ModelStreamInferResponse.FromString(reply).infer_response)
+
+    def tag(self, request: bytes, identity: str) -> bytes:
+        """See ``StreamWire``; serialised messages laid end to end are one message."""
+        tagged: bytes = request + open_inference_pb2.ModelInferRequest(id=identity).SerializeToString()
+        return tagged
+
+    def read(self, reply: bytes) -> StreamReply:
+        """See ``StreamWire``."""
+        message = open_inference_pb2.ModelStreamInferResponse.FromString(reply)
+        failed = message.error_message
+        return StreamReply(message.infer_response.id, "UNKNOWN" if failed else "OK", failed)
+
+
 def read_reply(wire: Wire, reply: bytes, texts: int) -> Reply:
     """Decode the reply to a call of ``texts`` texts; ``StropError`` if it isn't one."""
     try:
@@ -144,3 +232,7 @@ def read_reply(wire: Wire, reply: bytes, texts: int) -> Reply:
 
 
 WIRES: dict[str, Wire] = {"typed": TypedWire(), "open-inference": OpenInferenceWire()}
+STREAM_WIRES: dict[str, StreamWire] = {
+    "typed": TypedStreamWire(),
+    "open-inference": OpenInferenceStreamWire(),
+}

@@ -1,0 +1,1 @@
+"""The serving benchmark: `strop serve` against its targets, in one table."""
