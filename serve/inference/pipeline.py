@@ -115,27 +115,30 @@ class Pipeline:
         if outcome.batch is None:
             return
         now = self._clock()
-        self._metrics.computed(outcome.batch)
+        answered = []
         for number, share in enumerate(outcome.batch.shares):
+            work = share.work
             if number in outcome.failures:
                 error = EngineError("the model failed on this call's texts")
                 error.__cause__ = outcome.failures[number]
-                self._fail(share.work, error)
-            elif share.work.score(share.start, outcome.rows[number]):
-                self._finish(share.work, outcome.finished, now)
+                self._fail(work, error)
+            elif work.score(share.start, outcome.rows[number]) and not work.future.done():
+                work.future.set_result(work.answer(outcome.finished, now))
+                answered.append(work)
+        # After the replies, which the loop runs first: no caller waits for the books.
+        self._loop.call_soon(self._record, outcome, answered, now)
+
+    def _record(self, outcome: Outcome, answered: Sequence[Work], now: float) -> None:
+        """Count a batch and the calls that it completed at ``now``, and teach the forecast."""
+        assert outcome.batch is not None  # noqa: S101
+        self._metrics.computed(outcome.batch, outcome.finished - outcome.batch.formed)
+        for work in answered:
+            self._metrics.answered(len(work.query), work.future.result().timings)
+            if work.deadline < float("inf"):
+                self._metrics.slack(work.deadline - now)
         if not outcome.failures:
             wrong = self._queue.learn(outcome.batch, outcome.finished, self._clock())
             self._metrics.forecast_error(abs(wrong))
-
-    def _finish(self, work: Work, finished: float, now: float) -> None:
-        """Give a call whose texts are all scored its answer, if anybody still waits for it."""
-        if work.future.done():
-            return
-        answer = work.answer(finished, now)
-        work.future.set_result(answer)
-        self._metrics.answered(len(work.query), answer.timings)
-        if work.deadline < float("inf"):
-            self._metrics.slack(work.deadline - now)
 
 
 def _too_late() -> DeadlineExceededError:

@@ -1,6 +1,5 @@
 """Every Prometheus metric of a serving process, in a registry of its own."""
 
-import time
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -22,8 +21,9 @@ SHED_REASONS = ("queue_full", "deadline", "late", "cancelled", "draining")
 class Metrics:
     """The metrics, and the verbs that move them; called on the event loop.
 
-    They add up over worker processes: see ``process/supervisor.py``. That rules out ``Info``, and a gauge that
-    is only computed when the page is read says nothing of another process; hence ``sample``.
+    They add up over worker processes: see ``process/supervisor.py``. That rules out ``Info``, and a
+    gauge that is only computed when the page is read says nothing of another process; hence
+    ``sample``.
     """
 
     def __init__(self, model: str, version: str, variant: str, provider: str, batch_tokens: int) -> None:
@@ -100,13 +100,13 @@ class Metrics:
         # Clamped: a sum that falls would look to Prometheus like a restart.
         self._slack.observe(max(0.0, seconds))
 
-    def computed(self, batch: Batch) -> None:
-        """A batch was computed."""
+    def computed(self, batch: Batch, seconds: float) -> None:
+        """A batch was computed in ``seconds``."""
         self._batch_texts.observe(batch.texts)
         self._batch_tokens.observe(batch.tokens)
         self._batch_fill.observe(min(1.0, batch.tokens / self._batch_budget))
         self._padding.observe(batch.padding_share)
-        self.statistics.computed(batch.texts, time.monotonic() - batch.formed)
+        self.statistics.computed(batch.texts, seconds)
 
     def forecast_error(self, seconds: float) -> None:
         """A batch took so much more or less than predicted."""

@@ -97,7 +97,8 @@ class Typed(pb_grpc.StropServicer):
 
 
 def _require_known(name: str, value: int, enum: EnumTypeWrapper) -> None:
-    if value not in enum.values():
+    # By number, because this is asked twice a call and values() makes a list.
+    if value not in enum.DESCRIPTOR.values_by_number:
         raise InvalidArgumentError(f"{name} is {value}; send one of: {', '.join(enum.keys())}")
 
 
