@@ -1,44 +1,115 @@
-"""The packed classifier: a Hugging Face encoder run over one row of sequences, its own head on each."""
+"""The packed classifier: a Hugging Face encoder with its attention on slots, its own head on each text."""
 
-from typing import cast
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from torch.nn.functional import embedding
+from transformers import AttentionInterface, PreTrainedModel
 
 from strop.errors import InputError
 from strop.train.encoder import first_position
 
 from .bundle import PackedLayout
 
-# Tokens. Made answers bit-identical alone and in any batch, fp32 and int8, on AVX2 and on AVX-512.
+# Slots. Made answers bit-identical alone and in any batch, fp32 and int8, on AVX2 and on AVX-512.
 ALIGNMENT = 8
+# The name of our attention function in transformers' registry.
+SLOTS = "strop_slots"
 
 
 class PackedClassifier(nn.Module):
-    """Wraps a sequence-classification model so that it reads the packed layout.
+    """Wraps a sequence-classification model with eager attention so that it reads a ``Layout``.
 
-    The encoder sees one row of T tokens with a block-diagonal additive mask; each sequence's first
-    token goes to the model's own head as a batch of n rows of length 1.
+    Only attention sees the slots, as r rows with a block-diagonal additive mask. The last layer's
+    feed-forward part and the model's own head run on each sequence's first token alone.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        self.encoder = model.base_model
+        self.encoder = cast(PreTrainedModel, model.base_model)
         self.head = _head(model)
+        # MPNet adds a bias inside its attention, which can't be exchanged: all of it runs on slots.
+        self.whole_on_slots = model.config.model_type == "mpnet"
         self.eval()
 
     def forward(
-        self, input_ids: Tensor, position_ids: Tensor, segment_ids: Tensor, starts: Tensor
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        slots: Tensor,
+        segment_ids: Tensor,
+        places: Tensor,
+        starts: Tensor,
     ) -> Tensor:
-        """Logits [n, classes] from ids of shape [1, T] and ``starts`` of shape [n], all int64."""
+        """Logits [n, classes] from int64 inputs in the shapes of ``Layout.feeds``."""
         same = segment_ids[:, None, :, None] == segment_ids[:, None, None, :]
         mask = torch.where(same, 0.0, torch.finfo(torch.float32).min)
-        hidden = self.encoder(
-            input_ids=input_ids, attention_mask=mask, position_ids=position_ids
-        ).last_hidden_state
-        first = hidden[0, starts].unsqueeze(1)
-        return cast(Tensor, self.head(first))
+        if self.whole_on_slots:
+            input_ids, position_ids = (ids.flatten()[slots] for ids in (input_ids, position_ids))
+            with _only(places.flatten()[starts], self.encoder):
+                states = self.encoder(input_ids, attention_mask=mask, position_ids=position_ids)
+        else:
+            with _only(starts, self.encoder), _attention_on_slots(self.encoder):
+                states = self.encoder(
+                    input_ids, attention_mask=mask, position_ids=position_ids, slots=slots, places=places
+                )
+        return cast(Tensor, self.head(states.last_hidden_state.transpose(0, 1)))
+
+
+def _attend(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
+    *,
+    scaling: float,
+    slots: Tensor,
+    places: Tensor,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Softmax attention in rows of slots, for query, key and value of shape [b, heads, t, size]."""
+    heads, size = query.shape[1], query.shape[3]
+
+    def on_slots(states: Tensor) -> Tensor:
+        rows = embedding(slots, states.transpose(1, 2).reshape(-1, heads * size))
+        return rows.view(*slots.shape, heads, size).transpose(1, 2)
+
+    scores = on_slots(query) @ on_slots(key).transpose(2, 3) * scaling + attention_mask
+    context = scores.softmax(-1) @ on_slots(value)
+    return embedding(places, context.transpose(1, 2).reshape(-1, heads * size)), None
+
+
+AttentionInterface.register(SLOTS, _attend)
+
+
+@contextmanager
+def _attention_on_slots(encoder: PreTrainedModel) -> Iterator[None]:
+    encoder.set_attn_implementation(SLOTS)
+    try:
+        yield
+    finally:
+        encoder.set_attn_implementation("eager")
+
+
+@contextmanager
+def _only(tokens: Tensor, encoder: nn.Module) -> Iterator[None]:
+    """Keep only the tokens of these flat indices, [1, n, hidden], once attention is done with.
+
+    A layer has a norm after its attention and one after its feed-forward part, so the encoder's
+    last norm but one stands behind the last attention.
+    """
+    *_, norm, _ = (module for module in encoder.modules() if isinstance(module, nn.LayerNorm))
+    hook = norm.register_forward_hook(
+        lambda module, inputs, hidden: embedding(tokens, hidden.flatten(0, 1)).unsqueeze(0)
+    )
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 class _PooledHead(nn.Module):

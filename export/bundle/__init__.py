@@ -1,7 +1,7 @@
 """The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
 
 from .golden import GoldenExample
-from .layout import PackedLayout
+from .layout import Layout, PackedLayout, PaddedLayout
 from .manifest import Bundle, FileEntry, Manifest, Variant
 from .session import Session, softmax
 from .tokenizer import Encoded, TextEncoder
@@ -11,8 +11,10 @@ __all__ = [
     "Encoded",
     "FileEntry",
     "GoldenExample",
+    "Layout",
     "Manifest",
     "PackedLayout",
+    "PaddedLayout",
     "Session",
     "TextEncoder",
     "Variant",

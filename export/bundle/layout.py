@@ -1,73 +1,183 @@
-"""The packed layout: token sequences laid end to end in one row, none padded to another's length."""
+"""How a variant's graph takes several texts at once: packed end to end, or padded to a rectangle."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 
+# Slots. ONNX Runtime sums a product in blocks of so many or of a multiple; a text that is cut by
+# their edges at another place than when it is alone gets another answer.
+BLOCK = 128
+
 
 @dataclass(frozen=True)
-class PackedLayout:
-    """How a variant's graph takes several sequences at once.
+class Layout(ABC):
+    """What makes a graph's inputs from sequences of token ids, and says what they cost.
 
-    The graph attends inside a segment only. Every sequence starts at a multiple of ``alignment``
-    tokens, because a sequence that starts elsewhere meets other SIMD lanes in the softmax and its
-    answer then depends on its neighbours; the gap is filled with padding of segment 0.
+    The graph computes its dense layers on tokens and its attention on slots: r rows of w slots,
+    where a token attends to the slots of its own segment in its own row. Every segment starts at a
+    multiple of ``alignment`` slots, because one that starts elsewhere meets other SIMD lanes in the
+    softmax and its answer then depends on its neighbours.
     """
 
+    kind: ClassVar[str]
+    """The layout's name in a manifest."""
     alignment: int
-    """Tokens; every sequence starts at a multiple of it."""
+    """Attention slots; every sequence starts at a multiple of it."""
     first_position: int
     """The position id of a sequence's first token: 0 for BERT, 2 for RoBERTa."""
     pad_token_id: int
-    """The token that fills gaps; its hidden states are never read."""
+    """The token that fills a padded row; its hidden states are never read."""
 
-    def aligned(self, tokens: int) -> int:
-        """Tokens that a sequence of ``tokens`` tokens takes in the row."""
-        return -(-tokens // self.alignment) * self.alignment
+    @abstractmethod
+    def computed(self, texts: int, longest: int, tokens: int) -> int:
+        """Tokens that the dense layers compute for a batch of so many texts, given the tokens of the
+        longest and of all together.
+        """
+
+    def size(self, tokens: int) -> int:
+        """Tokens that are computed for a sequence of ``tokens`` tokens alone."""
+        return self.computed(1, tokens, tokens)
 
     def batches(self, sequences: Sequence[IntArray], tokens: int) -> Iterator[list[IntArray]]:
-        """Cut a sequence of texts, in order, into batches of at most ``tokens`` aligned tokens.
+        """Cut a sequence of texts, in order, into batches of at most ``tokens`` computed tokens.
 
         A text longer than that is a batch of its own.
         """
         batch: list[IntArray] = []
-        taken = 0
+        longest = held = 0
         for sequence in sequences:
-            size = self.aligned(len(sequence))
-            if batch and taken + size > tokens:
+            length = len(sequence)
+            longest, held = max(longest, length), held + length
+            if batch and self.computed(len(batch) + 1, longest, held) > tokens:
                 yield batch
-                batch, taken = [], 0
+                batch, longest, held = [], length, length
             batch.append(sequence)
-            taken += size
         if batch:
             yield batch
 
+    @abstractmethod
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
-        """The graph's inputs for n non-empty sequences of int64 token ids.
+        """The graph's inputs for n non-empty sequences of int64 token ids, all int64.
 
-        Returns ``input_ids``, ``position_ids`` and ``segment_ids`` of shape [1, T] and ``starts``
-        of shape [n], all int64; T is the sum of the aligned lengths. Segment 0 is padding,
-        sequence i is segment i + 1 and begins at ``starts[i]``.
+        ``input_ids`` and ``position_ids`` [b, t] are the tokens; ``slots`` [r, w] is the flat index
+        of the token in each attention slot and ``places`` [b, t] of the slot of each token;
+        ``segment_ids`` [r, w] is i + 1 in the slots of sequence i and 0 in a slot without a token,
+        where ``slots`` is 0 and never counts; ``starts`` [n] is the flat index of each first token.
         """
+
+    def padded(self) -> "PaddedLayout":
+        """The rectangle that the same graph takes."""
+        return PaddedLayout(**asdict(self))
+
+    def to_fields(self) -> dict[str, Any]:
+        """The manifest's form."""
+        return {"kind": self.kind, **asdict(self)}
+
+    @staticmethod
+    def from_fields(fields: dict[str, Any]) -> "Layout":
+        """Read what ``to_fields`` wrote; ``ValueError`` when the kind is another."""
+        kind = fields.get("kind")
+        if kind not in _KINDS:
+            raise ValueError(f"a layout's kind is {kind!r} and this Strop reads {', '.join(_KINDS)}")
+        return _KINDS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+
+    def _aligned(self, length: int) -> int:
+        return -(-length // self.alignment) * self.alignment
+
+
+class PackedLayout(Layout):
+    """Sequences laid end to end in one row of tokens: no padding reaches a dense layer.
+
+    Attention runs in rows as wide as the longest sequence needs, each shared by as many sequences as
+    fit: a fraction of the products that one mask over all tokens takes.
+    """
+
+    kind = "packed"
+
+    def computed(self, texts: int, longest: int, tokens: int) -> int:
+        """Those of the texts and no other."""
+        return tokens
+
+    def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
+        """One row of tokens: b is 1 and t the sum of the lengths."""
         lengths = [len(sequence) for sequence in sequences]
-        ends = np.cumsum([self.aligned(length) for length in lengths])
-        total = int(ends[-1])
-        starts = np.concatenate(([0], ends[:-1])).astype(np.int64)
-        input_ids = np.full((1, total), self.pad_token_id, dtype=np.int64)
-        position_ids = np.full((1, total), self.first_position, dtype=np.int64)
-        segment_ids = np.zeros((1, total), dtype=np.int64)
-        for number, (start, length) in enumerate(zip(starts, lengths, strict=True), start=1):
-            place = slice(start, start + length)
-            input_ids[0, place] = sequences[number - 1]
-            position_ids[0, place] = np.arange(self.first_position, self.first_position + length)
-            segment_ids[0, place] = number
+        starts = np.cumsum([0, *lengths[:-1]])
+        width, rows, slot_starts = _fill_rows([self._aligned(length) for length in lengths])
+        tokens = np.arange(sum(lengths))
+        within = tokens - np.repeat(starts, lengths)
+        places = within + np.repeat(slot_starts, lengths)
+        slots = np.zeros(rows * width, dtype=np.int64)
+        slots[places] = tokens
+        segment_ids = np.zeros(rows * width, dtype=np.int64)
+        segment_ids[places] = np.repeat(np.arange(1, len(lengths) + 1), lengths)
         return {
-            "input_ids": input_ids,
-            "position_ids": position_ids,
-            "segment_ids": segment_ids,
+            "input_ids": np.concatenate(sequences)[np.newaxis],
+            "position_ids": within[np.newaxis] + self.first_position,
+            "slots": slots.reshape(rows, width),
+            "segment_ids": segment_ids.reshape(rows, width),
+            "places": places[np.newaxis],
             "starts": starts,
         }
+
+
+class PaddedLayout(Layout):
+    """One row for each sequence, padded to the longest: for an engine that wants a rectangle."""
+
+    kind = "padded"
+
+    def computed(self, texts: int, longest: int, tokens: int) -> int:
+        """As many rows as texts, of the longest one's aligned length."""
+        return texts * self._aligned(longest)
+
+    def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
+        """A row for each sequence: b is n and t the longest length, aligned; slots are tokens."""
+        lengths = np.array([len(sequence) for sequence in sequences])
+        shape = len(lengths), self._aligned(int(lengths.max()))
+        within = np.broadcast_to(np.arange(shape[1]), shape)
+        real = within < lengths[:, np.newaxis]
+        input_ids = np.full(shape, self.pad_token_id, dtype=np.int64)
+        input_ids[real] = np.concatenate(sequences)
+        slots = np.arange(input_ids.size).reshape(shape)
+        return {
+            "input_ids": input_ids,
+            "position_ids": np.where(real, within, 0) + self.first_position,
+            "slots": slots,
+            "segment_ids": real * np.arange(1, len(lengths) + 1)[:, np.newaxis],
+            "places": slots,
+            "starts": slots[:, 0].copy(),
+        }
+
+
+_KINDS: dict[str, type[Layout]] = {layout.kind: layout for layout in (PackedLayout, PaddedLayout)}
+
+
+def _fill_rows(sizes: Sequence[int]) -> tuple[int, int, list[int]]:
+    """Width and number of rows that hold all sizes, and the flat slot where each begins.
+
+    First fit, the longest first. A size begins a row or lies within one block.
+    """
+    width = max(sizes)
+    ends: list[int] = []
+    begins = [0] * len(sizes)
+    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
+        size = sizes[number]
+        shared = enumerate(ends) if size <= BLOCK else ()
+        found = ((row, _begin(end, size)) for row, end in shared)
+        row, begin = next((fit for fit in found if fit[1] + size <= width), (len(ends), 0))
+        if row == len(ends):
+            ends.append(0)
+        ends[row] = begin + size
+        begins[number] = row * width + begin
+    return width, len(ends), begins
+
+
+def _begin(end: int, size: int) -> int:
+    """The first slot, past those of a row that is filled up to ``end``, where the size may begin."""
+    fits = end // BLOCK == (end + size - 1) // BLOCK
+    return end if fits else -(-end // BLOCK) * BLOCK

@@ -10,7 +10,7 @@ from typing import Any, Self
 from strop.errors import InputError
 
 from .golden import GoldenExample, read_golden
-from .layout import PackedLayout
+from .layout import Layout
 from .tokenizer import TextEncoder
 
 SCHEMA = "strop.bundle/1"
@@ -34,7 +34,7 @@ class Variant:
     name: str
     file: str
     """The graph, relative to the bundle."""
-    layout: PackedLayout
+    layout: Layout
     provider: str
     """The ONNX Runtime execution provider it is meant for."""
     bytes: int
@@ -67,7 +67,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest file's text."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False) + "\n"
+        fields = {"schema": SCHEMA, **asdict(self)}
+        for written, variant in zip(fields["variants"], self.variants, strict=True):
+            written["layout"] = variant.layout.to_fields()
+        return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -78,7 +81,7 @@ class Manifest:
             raise ValueError(f"its schema is {schema!r} and this Strop reads {SCHEMA!r}")
         fields["labels"] = tuple(fields["labels"])
         fields["variants"] = tuple(
-            Variant(**{**variant, "layout": PackedLayout(**variant["layout"])})
+            Variant(**{**variant, "layout": Layout.from_fields(variant["layout"])})
             for variant in fields["variants"]
         )
         fields["files"] = {path: FileEntry(**entry) for path, entry in fields["files"].items()}
