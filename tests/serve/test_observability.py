@@ -50,9 +50,9 @@ def batch_of(*tokens: int) -> Batch:
 
 def test_batch_fill_is_a_share_of_the_budget_and_a_longer_text_counts_as_full(metrics: Metrics) -> None:
     value = metrics.registry.get_sample_value
-    metrics.computed(batch_of(4))
+    metrics.computed(batch_of(4), 0.01)
     assert value("strop_batch_fill_sum") == 0.5
-    metrics.computed(batch_of(30))
+    metrics.computed(batch_of(30), 0.01)
     assert value("strop_batch_fill_sum") == 1.5
     assert value("strop_batch_padding_share_sum") == pytest.approx(4 / 8 + 2 / 32)
 

@@ -450,9 +450,9 @@ def test_the_metrics_page_tells_what_happened(
     for stage in ("tokenise", "queue", "compute"):
         assert grew("strop_stage_seconds_count", stage=stage) == 1
     assert grew("strop_batch_texts_sum") == 3
-    # Three texts of 3, 3 and 4 tokens, each aligned to 8.
-    assert grew("strop_batch_tokens_sum") == 24
-    assert grew("strop_batch_padding_share_sum") == pytest.approx(14 / 24)
+    # Three texts of 3, 3 and 4 tokens, packed.
+    assert grew("strop_batch_tokens_sum") == 10
+    assert grew("strop_batch_padding_share_sum") == 0
     facts = {"model": "tiny", "version": "3", "variant": "fp32"}
     assert server.metric("strop_model_info", provider="CPUExecutionProvider", **facts) == 1
     for gauge in ("strop_queue_texts", "strop_queue_tokens", "strop_in_flight_requests"):
