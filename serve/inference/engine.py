@@ -1,8 +1,6 @@
 """The engines run: one thread each takes a batch, computes it and hands the outcome on."""
 
 import logging
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +16,6 @@ from ..scheduling.queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
-# The event loop needs microseconds, and what it has not read yet grows late unseen: it goes first.
-NICENESS = 5
 WARM_UP_TOKENS = 32
 WARM_UP_ROUNDS = 3
 
@@ -88,8 +84,6 @@ class EngineThreads:
             thread.join()
 
     def _loop(self, engine: Engine) -> None:
-        if sys.platform == "linux":  # Elsewhere a thread has no niceness of its own.
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while (taken := self._queue.take()) is not None:
             batch, late = taken
             rows, failures = compute(engine, batch) if batch else ([], {})
