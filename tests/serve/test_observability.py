@@ -41,6 +41,9 @@ def metrics() -> Metrics:
     return Metrics("tiny", "3", "fp32", "CPUExecutionProvider", 16)
 
 
+DASHBOARD = importlib.resources.files("strop.serve.observe").joinpath("dashboard.json")
+
+
 def batch_of(*tokens: int) -> Batch:
     """A batch of one call with texts of so many tokens, each aligned to 8."""
     encoded = [Encoded(np.zeros(count, np.int64), truncated=False) for count in tokens]
@@ -89,7 +92,7 @@ def test_the_dashboard_shows_every_metric_and_no_other(start_server: Start, tiny
     with grpc.insecure_channel(server.address) as channel:
         typed_grpc.StropStub(channel).Classify(REQUEST)
     sampled = {name for name, _ in server.metrics()}
-    dashboard = json.loads(importlib.resources.files("strop.serve.observe").joinpath("dashboard.json").read_text())
+    dashboard = json.loads(DASHBOARD.read_text())
     named = {name for text in expressions(dashboard) for name in re.findall(r"\bstrop_\w+", text)}
     assert named <= sampled
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in sampled}
@@ -97,7 +100,7 @@ def test_the_dashboard_shows_every_metric_and_no_other(start_server: Start, tiny
 
 
 def test_the_dashboard_can_be_imported_as_it_is() -> None:
-    dashboard = json.loads(importlib.resources.files("strop.serve.observe").joinpath("dashboard.json").read_text())
+    dashboard = json.loads(DASHBOARD.read_text())
     assert dashboard["schemaVersion"] >= 38  # Grafana 10
     panels = dashboard["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
