@@ -74,7 +74,7 @@ class Work:
 
     encoded: Sequence[Encoded] = ()
     sizes: Sequence[int] = ()
-    """Tokens that each text takes in a batch, alignment included; empty until it is queued."""
+    """Tokens that each text takes alone; empty until it is queued."""
     queued: float = 0.0
     """When it was tokenised and joined the queue."""
     started: float = 0.0
@@ -82,7 +82,7 @@ class Work:
     placed: int = 0
     """Texts that have joined a batch; always the first ones."""
     waiting_tokens: int = 0
-    """Tokens, alignment included, of its queued texts that are not yet in a batch."""
+    """Tokens of its queued texts that are not yet in a batch."""
     scored: int = 0
     abandoned: bool = False
     """Nobody waits for it any more: none of its texts may join a batch."""
@@ -136,7 +136,7 @@ class Batch:
 
     shares: Sequence[Share]
     tokens: int
-    """Tokens with alignment: what the engine computes."""
+    """Tokens that the engine computes."""
     formed: float
 
     @property

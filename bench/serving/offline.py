@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from strop.export.bundle import Bundle, Session, softmax
 
-BUDGETS = (96, 128, 160, 192, 224, 256)
-"""Tokens in a batch that the search tries; past 256 the attention mask costs more than it saves."""
+BUDGETS = (96, 128, 160, 192, 256, 384)
+"""Tokens in a batch that the search tries."""
 FINALISTS = 4
 AGAIN = 2
 
@@ -28,7 +28,7 @@ class Plan:
     threads: int
     """Threads that compute one batch."""
     tokens: int
-    """Tokens in a batch, alignment included."""
+    """Tokens in a batch."""
     by_length: bool
     """Whether the texts are sorted first, so that a batch holds texts of one length."""
     padded: bool = False

@@ -32,7 +32,7 @@ class TuneConfig:
         64,
         128,
         192,
-        256,
+        384,
     )
     """Token budgets to try. Fewer leave more time to each; try larger ones where texts are long."""
     out: Path = Path("tuned.toml")
