@@ -10,7 +10,7 @@ from strop.errors import InputError
 from strop.host import usable_cores
 from strop.options import flag, require_at_least
 
-from .process.address import split
+from .address import split
 
 
 @Parameter(name="*")
@@ -40,7 +40,7 @@ class ServeConfig:
     threads: int = 1
     """Threads that compute one batch. More than 1 makes a lone call faster and the whole server
     slower."""
-    batch_tokens: int = 256
+    batch_tokens: int = 128
     """Tokens in a batch, padding included; a longer text goes alone. Fewer make calls under load wait
     less for the batch before them, more raise throughput a little, up to about 384 on x86."""
     batch_texts: int = 0

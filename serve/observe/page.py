@@ -5,7 +5,7 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
-from ..process.address import in_use, join, split
+from ..address import in_use, join, split
 
 
 class MetricsPage:

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 
 from strop.errors import InputError, StropError
 
+from ..address import check_free, in_use, join, split
 from ..config import ServeConfig
 from ..inference.model import Model
 from ..inference.pipeline import Pipeline
@@ -29,7 +30,6 @@ from ..wire.calls import Calls
 from ..wire.open_inference import OpenInference
 from ..wire.registration import register
 from ..wire.typed import Typed
-from .address import check_free, in_use, join, split
 from .announce import Served, announce
 
 if TYPE_CHECKING:

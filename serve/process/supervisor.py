@@ -18,10 +18,10 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from strop.errors import StropError
 
+from ..address import check_free, reserved
 from ..config import ServeConfig
 from ..observe.page import MetricsPage
 from . import reports
-from .address import check_free, reserved
 from .announce import Served, announce
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
-from strop.serve.process.address import join, split
+from strop.serve.address import join, split
 
 Until = Callable[[Callable[[], Any]], Any]
 Refuse = Callable[..., "CompletedProcess[str]"]
@@ -192,7 +192,7 @@ def test_a_ready_server_says_what_it_serves_and_where(
         "tiny 3: négatif, neutral, positive",
         "fp32 on CPUExecutionProvider",
         "3, each of 1 thread(s)",
-        "at most 256 tokens",
+        "at most 128 tokens",
         server.address,
         f"http://{server.metrics_address}/metrics",
     ]
