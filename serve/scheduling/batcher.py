@@ -15,6 +15,9 @@ BULK_TURN = 8
 """Every so many batches, waiting bulk texts go first, so that they are never starved."""
 SPREAD_TOKENS = 32
 """What waits is spread over idle engines in batches of no fewer tokens: smaller ones win nothing."""
+USUAL_TOKENS = 128
+"""Where more tokens than that wait for each idle engine, the busy ones are counted on too. A larger
+batch costs less per token, which pays once calls wait anyway; until then it only delays the next."""
 MISFITS = 8
 """Clients whose next text doesn't fit that are passed over to fill a batch's last room."""
 
@@ -27,7 +30,7 @@ class Limits:
     """What bounds a batch and the queue; tokens are those that a text takes in a batch."""
 
     batch_tokens: int
-    """A batch computes at most these, save for a single longer text, which goes alone."""
+    """A batch never computes more, save for a single longer text, which goes alone."""
     queue_texts: int
     queue_tokens: int
     batch_texts: int = sys.maxsize
@@ -97,8 +100,7 @@ class Batcher:
 
         ``idle``: engines that are free, the asking one included; what waits is spread over them.
         """
-        spread = max(SPREAD_TOKENS, -(-self.tokens // idle))
-        draft = _Draft(self._limits, spread, self._computed, now)
+        draft = _Draft(self._limits, self._budget(idle), self._computed, now)
         finish = now + self._batch_seconds()
         late: list[Work] = []
         for backlog in self._turn():
@@ -108,6 +110,13 @@ class Batcher:
         for work in late:
             self._abandon(work)
         return (Batch(draft.shares, draft.tokens, now) if draft.shares else None), late
+
+    def _budget(self, idle: int) -> int:
+        """The tokens of the next batch: an even share of what waits, within the limits."""
+        share = -(-self.tokens // idle)
+        if share > USUAL_TOKENS:
+            share = max(USUAL_TOKENS, -(-self.tokens // self.forecast.engines))
+        return min(max(SPREAD_TOKENS, share), self._limits.batch_tokens)
 
     def _turn(self) -> list[Backlog]:
         """The backlogs in the order in which they fill the next batch."""
@@ -206,10 +215,11 @@ class Batcher:
 
     def _batch_seconds(self) -> float:
         """Seconds until the next batch's answers are out."""
-        return self.forecast.seconds(min(self.tokens, self._limits.batch_tokens)) + self.forecast.margin
+        return self.forecast.seconds(min(self.tokens, self._budget(1))) + self.forecast.margin
 
     def _rate(self) -> float:
-        return self.forecast.rate(self._limits.batch_tokens)
+        """Tokens a second in batches as large as what waits makes them."""
+        return self.forecast.rate(self._budget(1))
 
     def _abandon(self, work: Work) -> None:
         self._count(work, -work.waiting_texts, -work.waiting_tokens)
@@ -231,9 +241,9 @@ class Batcher:
 class _Draft:
     """A batch while it is formed."""
 
-    def __init__(self, limits: Limits, spread: int, computed: Computed, formed: float) -> None:
+    def __init__(self, limits: Limits, budget: int, computed: Computed, formed: float) -> None:
         self.shares: list[Share] = []
-        self.budget = min(limits.batch_tokens, spread)
+        self.budget = budget
         self.formed = formed
         self._limits = limits
         self._computed = computed

@@ -24,7 +24,8 @@ class Forecast:
         """``measured``: (tokens, seconds) of at least one batch, each of at least one token."""
         self.margin = 0.0
         """Seconds by which a batch may come later than ``seconds`` says."""
-        self._engines = engines
+        self.engines = engines
+        """Batches that are computed at the same time."""
         self._weight = self._tokens = self._seconds = self._square = self._product = 0.0
         self._base = self._slope = 0.0
         for tokens, seconds in measured:
@@ -36,7 +37,7 @@ class Forecast:
 
     def rate(self, tokens: int) -> float:
         """Tokens a second, all engines together, in batches of so many tokens."""
-        return self._engines * tokens / max(self.seconds(tokens), 1e-9)
+        return self.engines * tokens / max(self.seconds(tokens), 1e-9)
 
     def learn(self, tokens: int, seconds: float) -> None:
         """Take in that a batch of ``tokens`` took ``seconds``."""

@@ -248,6 +248,21 @@ def test_what_waits_is_spread_over_idle_engines(loop: asyncio.AbstractEventLoop)
     assert texts_of(second) == [(work, 3), (work, 4), (work, 5)]
 
 
+@pytest.mark.parametrize(
+    ("waiting", "taken"),
+    [(96, 96), (160, 128), (320, 160), (2048, 512)],
+    ids=["little", "some", "more than two small batches", "more than two large ones"],
+)
+def test_batches_grow_with_what_waits_for_each_engine(
+    loop: asyncio.AbstractEventLoop, waiting: int, taken: int
+) -> None:
+    batcher = a_batcher(Limits(batch_tokens=512, queue_texts=1000, queue_tokens=10_000), engines=2)
+    put(batcher, loop, [16] * (waiting // 16))
+    batch, _ = batcher.take(0.0, idle=1)
+    assert batch is not None
+    assert batch.tokens == taken
+
+
 def test_a_padded_batch_takes_texts_of_like_length(loop: asyncio.AbstractEventLoop) -> None:
     limits = Limits(1024, 100, 10_000, batch_texts=3, max_padding=0.25)
     batcher = a_batcher(limits, computed=padded)
