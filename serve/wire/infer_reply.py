@@ -48,10 +48,9 @@ class ReplyWriter:
             _write_fp32(reply, output.name, probabilities, raw=raw)
 
 
-def best_first(probabilities: Probabilities, count: int) -> list[list[int]]:
-    """For each row the indices of its ``count`` best classes; equal ones in the labels' order."""
-    order: list[list[int]] = np.argsort(-probabilities, axis=1, kind="stable")[:, :count].tolist()
-    return order
+def best_first(scores: Sequence[float], count: int) -> list[int]:
+    """The indices of the ``count`` best classes of a row; equal ones in the labels' order."""
+    return sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[:count]
 
 
 def microseconds(timings: Timings) -> dict[str, int]:
@@ -68,8 +67,8 @@ def _classes(probabilities: Probabilities, labels: Sequence[bytes], count: int) 
     """Row by row the best classes as Triton writes them: ``score:index:label``."""
     return [
         b"%f:%d:%s" % (scores[index], index, labels[index])
-        for indices, scores in zip(best_first(probabilities, count), probabilities.tolist(), strict=True)
-        for index in indices
+        for scores in probabilities.tolist()
+        for index in best_first(scores, count)
     ]
 
 

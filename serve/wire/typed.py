@@ -80,19 +80,15 @@ class Typed(pb_grpc.StropServicer):
 
     def _results(self, answer: Answer, top_k: int) -> list[pb.Classification]:
         labels = self._model.labels
-        rows = zip(
-            best_first(answer.probabilities, top_k),
-            answer.probabilities.tolist(),
-            answer.encoded,
-            strict=True,
-        )
         return [
             pb.Classification(
-                labels=[pb.ScoredLabel(label=labels[i], score=scores[i]) for i in indices],
+                labels=[
+                    pb.ScoredLabel(label=labels[i], score=scores[i]) for i in best_first(scores, top_k)
+                ],
                 tokens=len(encoded.ids),
                 truncated=encoded.truncated,
             )
-            for indices, scores, encoded in rows
+            for scores, encoded in zip(answer.probabilities.tolist(), answer.encoded, strict=True)
         ]
 
 
