@@ -40,9 +40,10 @@ class ServeConfig:
     threads: int = 1
     """Threads that compute one batch. More than 1 makes a lone call faster and the whole server
     slower."""
-    batch_tokens: int = 128
-    """Tokens in a batch, padding included; a longer text goes alone. Fewer make calls under load wait
-    less for the batch before them, more raise throughput a little, up to about 384 on x86."""
+    batch_tokens: int = 384
+    """Tokens in a batch at most, padding included; a longer text goes alone. Batches grow to it only
+    while more waits than the instances take in small ones. Fewer make calls under load wait less for
+    the batch before them, more raise throughput a little, up to about 384 on x86."""
     batch_texts: int = 0
     """Texts in a batch at most; 0 sets no such bound, which is best where batches are packed."""
     layout: Literal["bundle", "padded"] = "bundle"

@@ -29,12 +29,12 @@ class TuneConfig:
     """Minutes of load, all settings together; starting a server for each trial comes on top, and a
     model too slow for 100 calls in its share takes longer. More tells settings apart that are close."""
     batch_tokens: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")] = (
-        64,
         128,
-        192,
+        256,
         384,
+        512,
     )
-    """Token budgets to try. Fewer leave more time to each; try larger ones where texts are long."""
+    """Bounds of a batch to try. Fewer leave more time to each; try larger ones where texts are long."""
     out: Path = Path("tuned.toml")
     """The file for strop serve --config; it must not exist yet."""
     seed: int = 0

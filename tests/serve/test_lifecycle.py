@@ -192,7 +192,7 @@ def test_a_ready_server_says_what_it_serves_and_where(
         "tiny 3: négatif, neutral, positive",
         "fp32 on CPUExecutionProvider",
         "3, each of 1 thread(s)",
-        "at most 128 tokens",
+        "at most 384 tokens",
         server.address,
         f"http://{server.metrics_address}/metrics",
     ]
