@@ -57,6 +57,12 @@ class ServeConfig:
     keeps the wait short, more rides out bursts. One connection may hold half of them."""
     queue_tokens: int = 32768
     """Tokens that may wait; it is the bound that counts where texts are long."""
+    accept_backlog: int = 1000
+    """Calls that may wait to be accepted at all, for a moment when they come faster than they can be
+    refused. gRPC turns away some beyond it and all beyond twice as many, with CANCELLED and no hint.
+    Set 64 where callers give up within a fraction of a second and may overload the server: it then
+    answers hundreds of calls a second that it would otherwise accept too late. It turns away bursts
+    of more calls than that at once, too."""
     max_message_bytes: int = 1048576
     """The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
     notice_seconds: float = 0.0
@@ -88,6 +94,7 @@ class ServeConfig:
             max_padding=0,
             queue_texts=2,
             queue_tokens=1,
+            accept_backlog=1,
             max_message_bytes=1,
             notice_seconds=0,
             grace_seconds=0,

@@ -22,6 +22,8 @@ BURST = 3.0
 CALM = 0.5
 """Load in the burst, and before and after it, as shares of the capacity."""
 DEADLINE_SECONDS = 0.2
+ACCEPT_BACKLOG = 64
+"""What strop serve's help recommends for such deadlines; without deadlines it is left at its default."""
 RECOVERY_SECONDS = 2.0
 """How long after the burst the latency must be normal."""
 WINDOW_CALLS = 400
@@ -60,13 +62,13 @@ class Flood:
 async def overload(setting: Setting) -> list[Row]:
     """Goodput, memory and recovery under deadlines, then how fast a full queue refuses."""
     bursts, floods = [], []
-    with setting.server() as server:
-        usage = Usage(server.pid)
+    with setting.server("--accept-backlog", ACCEPT_BACKLOG) as hurried, setting.server() as patient:
+        usage = Usage(hurried.pid)
         for number in range(setting.config.rounds):
             say = f"round {number + 1} of {setting.config.rounds}"
-            bursts.append(await _burst(setting, server.address, usage, number, say))
+            bursts.append(await _burst(setting, hurried.address, usage, number, say))
             setting.say(f"{say}: {BURST:g} × capacity without deadlines")
-            floods.append(await _flood(setting, server.address, number, bursts[-1].capacity))
+            floods.append(await _flood(setting, patient.address, number, bursts[-1].capacity))
     return _rows(setting, bursts, floods)
 
 
@@ -156,7 +158,7 @@ def _rows(setting: Setting, bursts: Sequence[Burst], floods: Sequence[Flood]) ->
             [one.goodput for one in bursts],
             Target("at least", 0.85),
             note=f"answers within {1e3 * DEADLINE_SECONDS:g} ms of the intended send, for"
-            f" {setting.config.burst_seconds:g} s",
+            f" {setting.config.burst_seconds:g} s; --accept-backlog {ACCEPT_BACKLOG}",
         ),
         Row(
             f"memory growth at {burst}",

@@ -148,6 +148,8 @@ class Server:
                 # For workers alone: otherwise a second server takes half of the calls unnoticed.
                 ("grpc.so_reuseport", int(config.workers > 1)),
                 ("grpc.max_receive_message_length", config.max_message_bytes),
+                ("grpc.server.max_pending_requests", config.accept_backlog),
+                ("grpc.server.max_pending_requests_hard_limit", 2 * config.accept_backlog),
             ]
         )
         register(OpenInference(model, pipeline, calls, config.queue_texts // 2), self._server)
