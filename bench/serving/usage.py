@@ -10,7 +10,7 @@ import psutil
 
 from strop.errors import StropError
 
-SAMPLE_SECONDS = 0.25
+SAMPLE_SECONDS = 1.0
 
 
 class Usage:
@@ -51,7 +51,7 @@ class Usage:
 
 @contextlib.asynccontextmanager
 async def watched_memory(usage: Usage) -> AsyncIterator[list[tuple[float, int]]]:
-    """(``time.perf_counter``, resident bytes) four times a second, from now to the block's end."""
+    """(``time.perf_counter``, resident bytes) once a second, from now to the block's end."""
     samples = [(time.perf_counter(), usage.resident_bytes)]
 
     async def watch() -> None:
