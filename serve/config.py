@@ -12,6 +12,8 @@ from strop.options import flag, require_at_least
 
 from .address import split
 
+LEAST_URGENT = 19
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class ServeConfig:
     threads: int = 1
     """Threads that compute one batch. More than 1 makes a lone call faster and the whole server
     slower."""
+    nice: int = 10
+    """By how much the instances give way to the rest of the server, as the command nice has it, from 0
+    to 19. More keeps calls taken and refused at once under overload; less computes faster beside other
+    programs that want the same cores."""
     batch_tokens: int = 384
     """Tokens in a batch at most, padding included; a longer text goes alone. Batches grow to it only
     while more waits than the instances take in small ones. Fewer make calls under load wait less for
@@ -89,6 +95,7 @@ class ServeConfig:
             workers=1,
             instances=0,
             threads=1,
+            nice=0,
             batch_tokens=1,
             batch_texts=0,
             max_padding=0,
@@ -104,6 +111,8 @@ class ServeConfig:
                 f"--queue-tokens is {self.queue_tokens}; it must be at least twice --batch-tokens,"
                 f" {self.batch_tokens}"
             )
+        if self.nice > LEAST_URGENT:
+            raise InputError(f"--nice is {self.nice}; it is at most {LEAST_URGENT}")
         if self.max_padding > 1:
             raise InputError(f"--max-padding is {self.max_padding}; it is a part, at most 1")
         for name in ("address", "metrics_address"):

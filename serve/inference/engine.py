@@ -1,6 +1,7 @@
 """The engines run: one thread each takes a batch, computes it and hands the outcome on."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -67,7 +68,10 @@ class EngineThreads:
         queue: WorkQueue,
         deliver: Callable[[Outcome], None],
         clock: Callable[[], float],
+        nice: int = 0,
     ) -> None:
+        """``nice`` is added to the threads' niceness, so that who takes calls goes before them."""
+        self._nice = nice
         self._queue = queue
         self._deliver = deliver
         self._clock = clock
@@ -84,6 +88,7 @@ class EngineThreads:
             thread.join()
 
     def _loop(self, engine: Engine) -> None:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + self._nice)
         while (taken := self._queue.take()) is not None:
             batch, late = taken
             rows, failures = compute(engine, batch) if batch else ([], {})

@@ -30,11 +30,12 @@ class Pipeline:
         metrics: Metrics,
         *,
         answered: Callable[[Answer], None] | None = None,
+        nice: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the threads; must be called on the running event loop.
 
-        ``answered`` hears of every answer in the task of its call.
+        ``answered`` hears of every answer in the task of its call; ``nice`` is that of the engines.
         """
         self._loop = asyncio.get_running_loop()
         self._size = engines[0].layout.size
@@ -43,7 +44,7 @@ class Pipeline:
         self._clock = clock
         self._queue = WorkQueue(batcher, clock)
         self._tokeniser = Tokeniser(encoder, self._tokenised, self._failed)
-        self._engines = EngineThreads(engines, self._queue, self._computed, clock)
+        self._engines = EngineThreads(engines, self._queue, self._computed, clock, nice)
         self.ready = True
         """What the readiness calls report."""
         self.accepting = True

@@ -126,7 +126,12 @@ async def _pipeline(
     forecast = Forecast(len(model.engines), model.measured)
     batcher = Batcher(limits, forecast, model.layout.computed)
     pipeline = Pipeline(
-        model.encoder, model.engines, batcher, metrics, answered=tracing.answered if tracing else None
+        model.encoder,
+        model.engines,
+        batcher,
+        metrics,
+        answered=tracing.answered if tracing else None,
+        nice=config.nice,
     )
     try:
         yield pipeline
