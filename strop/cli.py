@@ -1,10 +1,13 @@
 """The command line: sub-commands found by name, options from frozen dataclasses and one TOML file."""
 
 import difflib
+import signal
 import sys
+import threading
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import cyclopts
 from cyclopts import App, Parameter
@@ -70,7 +73,12 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns 0, 2 for bad usage or input, 1 for failure, 130 when interrupted."""
+    """Run one command; returns 0, 2 for bad usage or input, 1 for failure, 130 when interrupted.
+
+    SIGTERM ends it with 143, the servers that it started with it; strop serve drains instead.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         app.meta(arguments, **_OURS)
     except cyclopts.CycloptsError as error:
@@ -85,6 +93,10 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     return 0
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def _complain(message: str, code: int) -> int:
