@@ -1,5 +1,7 @@
 """The search as a table, and its outcome as a sentence."""
 
+from collections.abc import Sequence
+
 from ..tables import Grid, ms
 from .search import ROUNDS, Candidate, Result, beats
 
@@ -32,22 +34,27 @@ def headline(result: Result) -> str:
 def table(result: Result) -> Grid:
     """Every setting that was tried: the defaults, the finalists by rate, then the others by rate."""
     others = sorted(result.candidates, key=lambda one: (-one.sustained, not one.rounds, -one.closed))
-    rows = [_row(one, result) for one in (result.defaults, *others)]
+    varied = {
+        column: option
+        for column, option in SETTING_COLUMNS.items()
+        if any(option in one.setting.options() for one in others)
+    }
     return Grid(
         "Settings, texts a second, milliseconds",
-        (*SETTING_COLUMNS, "closed", "sustained", "spread", "p50", "p99", "verdict"),
-        rows,
+        (*varied, "closed", "sustained", "spread", "p50", "p99", "verdict"),
+        [_row(one, result, list(varied.values())) for one in (result.defaults, *others)],
         "–: as by default; closed: calls in flight; sustained: open loop, p99 within the SLO, median of"
-        f" {ROUNDS} rounds; spread: the highest round less the lowest; p50 and p99 at the sustained rate.",
+        f" {ROUNDS} rounds; spread: the highest round less the lowest; p50 and p99 at the sustained rate;"
+        " verdict: sustained against the defaults.",
         narrow=False,
     )
 
 
-def _row(one: Candidate, result: Result) -> tuple[str, ...]:
+def _row(one: Candidate, result: Result, shown: Sequence[str]) -> tuple[str, ...]:
     options = one.setting.options()
     percentiles = one.typical.summary.percentiles if one.typical else {}
     return (
-        *(str(options.get(name, "–")) for name in SETTING_COLUMNS.values()),
+        *(str(options.get(name, "–")) for name in shown),
         f"{one.closed:.1f}" if one.closed else "–",
         f"{one.sustained:.1f}" if one.rounds else "–",
         f"{one.spread:.1f}" if one.rounds else "–",
@@ -60,16 +67,20 @@ def _verdict(one: Candidate, result: Result) -> str:
     if one is result.defaults:
         return "the defaults" if result.winner else "stays"
     if one is result.winner:
-        return f"wins, {_against(one, result.defaults)}"
+        return f"wins, {_gain(one, result.defaults)}"
     if one.dropped:
         return f"out in round {one.dropped}"
     if not one.sustained:
         return one.failure
     differ = beats(one, result.defaults) or beats(result.defaults, one)
-    return _against(one, result.defaults) + ("" if differ else ", maybe chance")
+    return _gain(one, result.defaults) + ("" if differ else ", maybe chance")
 
 
 def _against(one: Candidate, defaults: Candidate) -> str:
     if not defaults.sustained:
         return "where the defaults sustain no rate"
-    return f"{one.sustained / defaults.sustained - 1:+.1%} on the defaults' {defaults.sustained:.1f}"
+    return f"{_gain(one, defaults)} on the defaults' {defaults.sustained:.1f}"
+
+
+def _gain(one: Candidate, defaults: Candidate) -> str:
+    return f"{one.sustained / defaults.sustained - 1:+.1%}" if defaults.sustained else "more"
