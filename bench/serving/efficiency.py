@@ -11,9 +11,9 @@ import numpy as np
 from strop.host import usable_cores
 
 from ..protocols import STREAM_WIRES, WIRES
+from ..targets.rows import Row, Target, ratios, untargeted
 from .echo import METHOD, echo_server
 from .offline import Offline, Plan, choose, plans
-from .rows import Row, Target, ratios, untargeted
 from .setting import Setting
 from .streams import Streams
 from .traffic import CHANNELS, IN_FLIGHT, Calls, Steady, alternate, encode, steady, unary

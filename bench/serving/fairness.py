@@ -12,8 +12,8 @@ from ..load import Samples, closed_loop, open_loop
 from ..pacing import poisson
 from ..protocols import WIRES, with_priority
 from ..server_process import ServerProcess
+from ..targets.rows import Row, Target
 from .metrics import read_metrics
-from .rows import Row, Target
 from .setting import Setting
 from .traffic import IN_FLIGHT, Calls, encode, latency_percentile, steady, unary
 from .usage import Usage

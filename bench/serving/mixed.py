@@ -12,7 +12,7 @@ from strop.export.bundle import TextEncoder
 from ..load import open_loop
 from ..pacing import poisson
 from ..protocols import WIRES
-from .rows import Row, Target, ratios
+from ..targets.rows import Row, Target, ratios
 from .setting import Setting
 from .traffic import IN_FLIGHT, Calls, alternate, encode, latency_percentile, steady, unary
 from .usage import Usage

@@ -13,7 +13,7 @@ from ..load import Samples, open_loop
 from ..pacing import FloatArray, poisson
 from ..protocols import WIRES
 from ..statistics import percentile
-from .rows import Row, Target
+from ..targets.rows import Row, Target
 from .setting import Setting
 from .traffic import IN_FLIGHT, Calls, answered, encode, latency_percentile, steady, unary
 from .usage import Usage, watched_memory

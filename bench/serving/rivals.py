@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 from strop.errors import StropError
 
 from ..protocols import WIRES, read_reply
+from ..targets.rows import Row, Target, ratios
 from .mlserver import BATCHINGS, Batching, environment, mlserver
 from .offline import Offline
-from .rows import Row, Target, ratios
 from .setting import Setting
 from .traffic import IN_FLIGHT, Calls, Steady, alternate, encode, steady, unary
 from .usage import Usage

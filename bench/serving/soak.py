@@ -8,9 +8,9 @@ from statistics import median
 from ..load import Samples
 from ..protocols import WIRES
 from ..server_process import ServerProcess
+from ..targets.rows import Row, Target
 from .metrics import read_metrics
 from .offline import Offline
-from .rows import Row, Target
 from .setting import Setting
 from .soak_load import EXAMPLES, TEXTS_PER_CALL, Soak
 from .traffic import IN_FLIGHT, encode, latency_percentile, steady, unary

@@ -11,14 +11,14 @@ from rich.console import Console
 from strop.errors import InputError, StropError
 from strop.host import read_host, read_versions
 
+from ..targets.report import TargetReport
+from ..targets.rows import Row
 from .config import PartName, ServingConfig
 from .efficiency import efficiency
 from .fairness import fairness
 from .mixed import mixed
 from .overload import overload
-from .report import ServingReport
 from .rivals import beside_mlserver, padding
-from .rows import Row
 from .setting import Setting
 from .soak import soak
 
@@ -63,15 +63,18 @@ async def _measured(part: PartName, setting: Setting) -> Sequence[Row]:
     return await PARTS[part](setting)
 
 
-def _begun(setting: Setting) -> ServingReport:
+def _begun(setting: Setting) -> TargetReport:
     manifest, config = setting.bundle.manifest, setting.config
     if config.out.exists() and not config.out.is_dir():
         raise InputError(f"--out {config.out} is a file; name a folder for the report")
-    return ServingReport(
+    return TargetReport(
+        schema="strop.bench-serve/1",
+        title="Serving against its targets",
         created=datetime.now().astimezone(),
         host=read_host(),
         load=os.getloadavg()[0],
         versions=read_versions(PACKAGES),
         config=config,
-        model=f"{manifest.name} {manifest.version}, targets read on {setting.variant}",
+        setting=f"{manifest.name} {manifest.version}, targets read on {setting.variant}"
+        f" · {config.texts.name} · load generator on the same cores",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from rich.console import Console
 
@@ -15,25 +15,40 @@ from strop.host import Host
 
 from ..report import replace_file
 from ..tables import Grid, grid_markdown, show_grid
-from .config import ServingConfig
 from .rows import Row
 
-SCHEMA = "strop.bench-serve/1"
 VERDICT = {True: "met", False: "MISSED", None: "–"}
 
 
-@dataclass(frozen=True)
-class ServingReport:
-    """One run of the benchmark, as far as it has come."""
+class Options(Protocol):
+    """The options of a benchmark: a frozen dataclass."""
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def out(self) -> Path:
+        """Folder for the report."""
+
+    @property
+    def rounds(self) -> int:
+        """How often each contender is measured, in turn."""
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """One run of a benchmark, as far as it has come."""
+
+    schema: str
+    title: str
+    """Of the table."""
     created: datetime
     host: Host
     load: float
     """Processes that wanted a core, on average over the minute before."""
     versions: Mapping[str, str]
-    config: ServingConfig
-    model: str
-    """The bundle's name and version, and the variant that the targets are read on."""
+    config: Options
+    setting: str
+    """What was measured, on what: a line for the page's head."""
     parts: dict[str, Sequence[Row]] = field(default_factory=dict)
     """The rows of each part that is done."""
     failures: dict[str, str] = field(default_factory=dict)
@@ -70,7 +85,7 @@ class ServingReport:
             for row in part
         ]
         return Grid(
-            "Serving against its targets",
+            self.title,
             ("figure", "target", "median", "unit", "lowest – highest", "verdict"),
             rows,
             f"Medians of {self.config.rounds} rounds in which the contenders take turns; ratios are taken"
@@ -84,9 +99,9 @@ class ServingReport:
         failures = [f"- {part} could not be measured: {why}" for part, why in self.failures.items()]
         parts = [
             f"# {self.verdict}",
-            f"{self.created:%Y-%m-%d %H:%M} · {self.model} · {self.config.texts.name}"
-            f" · {self.host} · {self.host.memory_bytes / 2**30:.1f} GiB · {self.host.kernel}"
-            f" · load before {self.load:.1f} · load generator on the same cores",
+            f"{self.created:%Y-%m-%d %H:%M} · {self.setting} · {self.host}"
+            f" · {self.host.memory_bytes / 2**30:.1f} GiB · {self.host.kernel}"
+            f" · load before {self.load:.1f}",
             ", ".join(f"{name} {version}" for name, version in self.versions.items()),
             *(["## Failures", "\n".join(failures)] if failures else []),
             grid_markdown(self.grid()),
@@ -96,15 +111,15 @@ class ServingReport:
         return "\n\n".join(parts) + "\n"
 
     def to_json(self) -> str:
-        """The report as ``strop.bench-serve/1``; ``null`` for what was never answered or measured."""
+        """The report under its schema; ``null`` for what was never answered or measured."""
         return json.dumps(
             {
-                "schema": SCHEMA,
+                "schema": self.schema,
                 "created": self.created.isoformat(),
                 "host": asdict(self.host) | {"load_before": self.load},
                 "versions": dict(self.versions),
                 "config": asdict(self.config),
-                "model": self.model,
+                "setting": self.setting,
                 "missed": self.missed,
                 "failures": self.failures,
                 "parts": {part: [_fields(row) for row in rows] for part, rows in self.parts.items()},

@@ -22,10 +22,10 @@ from strop.bench.protocols import STREAM_WIRES, WIRES, with_priority
 from strop.bench.serving import mixed, offline, overload, soak, soak_load
 from strop.bench.serving.config import ServingConfig
 from strop.bench.serving.efficiency import typical_texts
-from strop.bench.serving.report import ServingReport, digits
-from strop.bench.serving.rows import Row, Target, ratios, untargeted
 from strop.bench.serving.streams import Streams
 from strop.bench.serving.traffic import alternate, encode, latency_percentile
+from strop.bench.targets.report import TargetReport, digits
+from strop.bench.targets.rows import Row, Target, ratios, untargeted
 from strop.export.bundle import Bundle
 from strop.host import Host
 from strop.proto import open_inference_pb2, strop_pb2
@@ -224,7 +224,9 @@ def test_the_report_says_what_was_missed_and_what_could_not_be_measured(tmp_path
         Row("rate", [100.0], unit="texts/s"),
     ]
     host = Host("box", "a CPU", 2, 2**30, "Linux")
-    report = ServingReport(
+    report = TargetReport(
+        "strop.bench-serve/1",
+        "Serving against its targets",
         datetime(2026, 1, 2, 3, 4, 5).astimezone(),
         host,
         0.0,
