@@ -1,188 +1,152 @@
-"""A run to a bundle: merge, write graphs, measure them, gate them, seal what passed."""
+"""A run to a bundle: make the variants, measure them, gate them, seal what passed."""
 
+import contextlib
 import random
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-from transformers import PreTrainedModel
 
 from strop.host import read_host, read_versions
-from strop.train.run import Run
 
-from .bundle import Encoded, GoldenExample, Manifest, PackedLayout, Session, TextEncoder, Variant
+from .bundle import GoldenExample, Manifest, Session, Variant
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .config import ExportConfig
-from .evaluate import BATCH_TOKENS, HeldOut, Measurement, class_indices, measure
+from .evaluate import Measurement, measure
+from .footprint import peak_bytes
 from .gate import Verdict
-from .graph import export_graph
-from .packed import packed_layout
-from .quantise import Feeds, quantise_int8
-from .report import REPORT_FILE, Candidate, markdown
+from .recipe import REFERENCE, Recipe
+from .report import PARETO_FILE, REPORT_FILE, Candidate, Report, draw_pareto
+from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
+from .source import Source
+from .workshop import PRECISIONS, Precision, Progress, Workshop
 from .writer import seal, staged
 
-REFERENCE = "fp32"
 PROVIDER = "CPUExecutionProvider"
-# Each writes the compressed form of an fp32 graph to another file, given calibration feeds.
-Recipe = Callable[[Path, Path, Iterable[Feeds]], None]
-RECIPES: Mapping[str, Recipe] = {"int8": quantise_int8}
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "transformers")
 
 
-class Progress(Protocol):
-    """Whoever watches a build."""
-
-    def step(self, name: str) -> None:
-        """A named step begins."""
-
-    def measured(self, texts: int, total: int) -> None:
-        """``texts`` of ``total`` held-out texts are measured."""
-
-
-@dataclass(frozen=True)
-class _Source:
-    """The run's model and data, in the form that every step reads."""
-
-    run: Run
-    model: PreTrainedModel
-    layout: PackedLayout
-    calibration: Sequence[Encoded]
-    held_out: HeldOut
-
-    @classmethod
-    def open(cls, config: ExportConfig) -> "_Source":
-        run = Run.open(config.run)
-        splits = run.splits()
-        model = run.merged_model()
-        encoder = TextEncoder(run.tokenizer_file, run.max_tokens)
-        train = [example.text for example in splits.train]
-        count = min(config.calibration_texts, len(train))
-        return cls(
-            run=run,
-            model=model,
-            layout=packed_layout(model),
-            calibration=encoder.encode(random.Random(config.seed).sample(train, count)),
-            held_out=HeldOut(
-                texts=tuple(example.text for example in splits.test),
-                encoded=tuple(encoder.encode([example.text for example in splits.test])),
-                labels=class_indices([example.label for example in splits.test], run.labels),
-            ),
-        )
-
-    def calibration_batches(self) -> Iterable[list[NDArray[np.int64]]]:
-        return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
-
-
 def build(
-    config: ExportConfig, progress: Progress, recipes: Mapping[str, Recipe] = RECIPES
-) -> list[Candidate]:
-    """Write the bundle of ``config.run`` and return every variant that was tried.
+    config: ExportConfig, progress: Progress, precisions: Mapping[str, Precision] = PRECISIONS
+) -> Report:
+    """Write the bundle of ``config.run``; returns what was found on the way.
 
-    Raises ``InputError`` when the run is incomplete, its data changed, or the bundle exists, and
-    ``StropError`` when the ONNX graph does not agree with torch.
+    Raises ``InputError`` when the run is incomplete, its data changed, a recipe asks for more than
+    the model has, or the bundle exists, and ``StropError`` when a graph does not agree with torch.
     """
+    recipes = [Recipe.parse(text, tuple(precisions)) for text in config.recipes]
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
-        source = _Source.open(config)
-        wanted: dict[str, Recipe] = {name: recipes[name] for name in config.recipes}
-        graphs = _write_graphs(stage, wanted, source, progress)
-        progress.step("measuring on the held-out split")
-        measurements = measure(
-            {name: Session(path, provider=PROVIDER) for name, path in graphs.items()},
-            source.layout,
-            source.held_out,
-            progress.measured,
-        )
-        golden = _golden_indices(config, source.held_out)
-        candidates = [
-            _candidate(config, source, name, graphs[name], measurements, golden) for name in graphs
-        ]
-        progress.step("sealing the bundle")
-        for candidate in candidates:
-            if not candidate.verdict.passed:
-                shutil.rmtree(graphs[candidate.variant.name].parent)
-        _write_rest(stage, config, source, candidates, measurements[REFERENCE], golden)
-    return candidates
+        source = Source.open(config)
+        with _work_folder(config, source) as folder:
+            workshop = Workshop(source, config, folder, progress, precisions)
+            trials: list[Trial] = []
+            if config.search:
+                trials = search(config, source, workshop, Ledger(folder), tuple(precisions), progress)
+                front = pareto([trial for trial in trials if trial.share >= config.gate])
+                recipes = [Recipe.parse(trial.recipe, tuple(precisions)) for trial in front]
+            made = {str(recipe): workshop.graph(recipe) for recipe in (WHOLE, *recipes)}
+            candidates, reference = _judge(config, source, made, progress)
+            progress.step("sealing the bundle")
+            for candidate in candidates:
+                if candidate.verdict.passed:
+                    file = stage / candidate.variant.file
+                    file.parent.mkdir(parents=True)
+                    shutil.copyfile(made[candidate.variant.name], file)
+            report = Report(
+                name=config.bundle_name,
+                candidates=candidates,
+                texts=len(source.held_out.texts),
+                tokens_per_text=float(np.mean([len(text.ids) for text in source.held_out.encoded])),
+                gate=config.gate,
+                price_per_hour=config.price_per_hour,
+                trials=trials,
+            )
+            _write_rest(stage, config, source, report, reference)
+    return report
 
 
-def _write_graphs(
-    stage: Path, recipes: Mapping[str, Recipe], source: _Source, progress: Progress
-) -> dict[str, Path]:
-    """The reference graph and one for each recipe, by variant name."""
-    graphs = {name: stage / "variants" / name / "model.onnx" for name in (REFERENCE, *recipes)}
-    for path in graphs.values():
-        path.parent.mkdir(parents=True)
-    progress.step("writing the fp32 graph")
-    examples = next(iter(source.calibration_batches()))
-    export_graph(source.model, source.layout, examples, graphs[REFERENCE])
-    for name, recipe in recipes.items():
-        progress.step(f"compressing to {name}")
-        feeds = map(source.layout.feeds, source.calibration_batches())
-        recipe(graphs[REFERENCE], graphs[name], feeds)
-    return graphs
+@contextlib.contextmanager
+def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
+    """Where graphs are made: a search's stays with the run, any other goes again."""
+    if config.search:
+        folder = search_folder(config, source)
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="strop-") as temporary:
+            yield Path(temporary)
 
 
-def _candidate(
-    config: ExportConfig,
-    source: _Source,
-    name: str,
-    graph: Path,
-    measurements: Mapping[str, Measurement],
-    golden: Sequence[int],
-) -> Candidate:
-    found, reference = measurements[name], measurements[REFERENCE]
-    metrics = found.metrics(source.held_out, reference)
-    wanted = reference.metrics(source.held_out, reference)
-    verdict = Verdict(metrics["accuracy"], wanted["accuracy"], config.gate)
-    drift = np.abs(found.probabilities - reference.probabilities)[list(golden)].max()
-    return Candidate(
-        Variant(
+def _judge(
+    config: ExportConfig, source: Source, graphs: Mapping[str, Path], progress: Progress
+) -> tuple[list[Candidate], Measurement]:
+    """Every variant on the held-out split, and what the reference did there."""
+    progress.step("measuring on the held-out split")
+    sessions = {name: Session(path, provider=PROVIDER) for name, path in graphs.items()}
+    found = measure(sessions, source.layout, source.held_out, progress.advanced)
+    reference = found[REFERENCE]
+    right = reference.right(source.held_out)
+    golden = _golden_indices(config, source)
+    candidates = []
+    for name, graph in graphs.items():
+        verdict = Verdict.of(found[name].right(source.held_out), right, config.gate, config.seed)
+        drift = np.abs(found[name].probabilities - reference.probabilities)[golden].max()
+        variant = Variant(
             name=name,
             file=f"variants/{name}/model.onnx",
             layout=source.layout,
             provider=PROVIDER,
             bytes=graph.stat().st_size,
-            metrics=metrics,
+            peak_bytes=peak_bytes(graph, source.layout),
+            metrics=found[name].metrics(source.held_out, reference),
             share_of_reference=verdict.share,
-            tokens_per_second=found.tokens_per_second,
+            share_interval=verdict.interval,
+            tokens_per_second=found[name].tokens_per_second,
+            speedup=found[name].speedup,
+            milliseconds_alone=found[name].milliseconds_alone,
             # Another CPU's kernels round otherwise: half as much again, and 0.001 for fp32.
             golden_tolerance=1.5 * float(drift) + 1e-3,
-        ),
-        verdict,
-    )
+        )
+        candidates.append(Candidate(variant, verdict))
+    return candidates, reference
 
 
-def _golden_indices(config: ExportConfig, held_out: HeldOut) -> list[int]:
-    count = min(config.golden_examples, len(held_out.texts))
-    return sorted(random.Random(config.seed).sample(range(len(held_out.texts)), count))
+def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
+    count = min(config.golden_examples, len(source.held_out.texts))
+    return sorted(random.Random(config.seed).sample(range(len(source.held_out.texts)), count))
+
+
+def _default(config: ExportConfig, shipped: Sequence[Variant]) -> Variant:
+    """The cheapest that keeps to the SLO, or else the quickest with a text alone."""
+    within = [one for one in shipped if one.milliseconds_alone <= (config.slo_ms or float("inf"))]
+    if not within:
+        return min(shipped, key=lambda one: one.milliseconds_alone)
+    return max(within, key=lambda one: one.speedup)
 
 
 def _write_rest(
     stage: Path,
     config: ExportConfig,
-    source: _Source,
-    candidates: Sequence[Candidate],
+    source: Source,
+    report: Report,
     reference: Measurement,
-    golden: Sequence[int],
 ) -> None:
     """Tokenizer, golden examples, report and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
+    texts, answers = source.held_out.texts, reference.probabilities
     write_golden(
         stage / GOLDEN_FILE,
-        (
-            GoldenExample(source.held_out.texts[i], tuple(map(float, reference.probabilities[i])))
-            for i in golden
-        ),
+        (GoldenExample(texts[i], tuple(map(float, answers[i]))) for i in _golden_indices(config, source)),
     )
-    (stage / REPORT_FILE).write_text(
-        markdown(config.bundle_name, candidates, len(source.held_out.texts)), encoding="utf-8"
-    )
-    shipped = [candidate.variant for candidate in candidates if candidate.verdict.passed]
+    shipped = [candidate.variant for candidate in report.candidates if candidate.verdict.passed]
+    if report.trials:
+        draw_pareto(stage / PARETO_FILE, report.trials, config.gate)
+    (stage / REPORT_FILE).write_text(report.markdown(), encoding="utf-8")
     seal(
         stage,
         Manifest(
@@ -191,17 +155,18 @@ def _write_rest(
             task="text-classification",
             labels=source.run.labels,
             max_tokens=source.run.max_tokens,
-            default_variant=max(shipped, key=lambda variant: variant.tokens_per_second).name,
+            default_variant=_default(config, shipped).name,
             variants=tuple(shipped),
             provenance={
                 "run": source.run.root.resolve().name,
                 "base_model": _portable(source.run.base_model),
                 "data_sha256": source.run.data_sha256,
-                "held_out_texts": len(source.held_out.texts),
+                "held_out_texts": len(texts),
                 "gate": config.gate,
                 "seed": config.seed,
                 "calibration_texts": len(source.calibration),
-                "refused": [str(c) for c in candidates if not c.verdict.passed],
+                "recover_epochs": config.recover,
+                "refused": [str(c) for c in report.candidates if not c.verdict.passed],
                 "host": asdict(read_host()),
                 "versions": read_versions(PACKAGES),
             },

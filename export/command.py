@@ -20,13 +20,12 @@ def export(config: ExportConfig) -> None:
     if config.bundle_path.exists():  # said before torch is loaded, and again by the writer
         raise InputError(f"--out {config.bundle_path} exists; name another folder or remove it")
     from .build import build
-    from .report import table
 
     console = Console()
     with _Watcher(console) as watcher:
-        candidates = build(config, watcher)
-    console.print(table(candidates))
-    for candidate in candidates:
+        report = build(config, watcher)
+    console.print(report.table())
+    for candidate in report.candidates:
         if not candidate.verdict.passed:
             console.print(f"{candidate}; it is not in the bundle", style="yellow", soft_wrap=True)
     console.print(f"bundle: {config.bundle_path}", soft_wrap=True)
@@ -64,6 +63,6 @@ class _Watcher:
         for task in self._bars.tasks:
             self._bars.update(task.id, completed=task.total)
 
-    def measured(self, texts: int, total: int) -> None:
+    def advanced(self, done: int, total: int) -> None:
         """Move the newest step's bar."""
-        self._bars.update(self._bars.task_ids[-1], completed=texts, total=total)
+        self._bars.update(self._bars.task_ids[-1], completed=done, total=total)

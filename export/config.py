@@ -2,14 +2,11 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Literal
 
 from cyclopts import Parameter
 
 from strop.errors import InputError
 from strop.options import require_at_least
-
-RecipeName = Literal["int8"]
 
 
 @Parameter(name="*")
@@ -26,8 +23,26 @@ class ExportConfig:
     """What the served model is called. Default: the run directory's name."""
     version: str = "1"
     """The served model's version; raise it when you export the same name again."""
-    recipes: tuple[RecipeName, ...] = ("int8",)
-    """Compressed forms to try beside fp32, each behind the accuracy gate. --empty-recipes for none."""
+    recipes: tuple[str, ...] = ("int8",)
+    """Compressed forms to try beside fp32, each behind the accuracy gate; --empty-recipes for none.
+    A recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of the
+    feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers to compute
+    with: int8, or layers3+ffn50+int8."""
+    search: bool = False
+    """Look for the cheapest forms instead: recipes are tried one after the other, and the bundle gets
+    those that nothing else beats in both accuracy and cost. What was measured stays with the run, so
+    that a search can go on where it stopped."""
+    minutes: float = 30.0
+    """How long a search may take."""
+    recover: int = 3
+    """Epochs in which a cut model learns from the whole one. More win back accuracy."""
+    unlabelled: Path | None = None
+    """JSONL with a `text` in each line: texts without a label that a cut model learns from, too."""
+    price_per_hour: float | None = None
+    """US dollars for an hour of this machine; the report then tells what a million texts cost."""
+    slo_ms: float | None = None
+    """Milliseconds that a text alone may take to compute; the default variant is the cheapest one
+    that keeps to it."""
     gate: float = 0.99
     """Smallest share of the fp32 accuracy a variant may keep. Lower it to trade accuracy for speed."""
     calibration_texts: int = 400
@@ -40,7 +55,14 @@ class ExportConfig:
     def __post_init__(self) -> None:
         if not 0 < self.gate <= 1:
             raise InputError(f"--gate is {self.gate}; give a share above 0 and at most 1, such as 0.99")
-        require_at_least(self, calibration_texts=1, golden_examples=1, seed=0)
+        for flag, value in (
+            ("--minutes", self.minutes),
+            ("--price-per-hour", self.price_per_hour),
+            ("--slo-ms", self.slo_ms),
+        ):
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"{flag} is {value}; it must be above 0")
+        require_at_least(self, calibration_texts=1, golden_examples=1, recover=0, seed=0)
         if not self.bundle_name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise InputError(
                 f"--name {self.bundle_name!r} can't name a model; use letters, digits, '.', '-' and '_'"

@@ -13,7 +13,7 @@ from .golden import GoldenExample, read_golden
 from .layout import Layout
 from .tokenizer import TextEncoder
 
-SCHEMA = "strop.bundle/1"
+SCHEMA = "strop.bundle/2"
 MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.jsonl"
@@ -38,13 +38,23 @@ class Variant:
     provider: str
     """The ONNX Runtime execution provider it is meant for."""
     bytes: int
+    """Of the graph's file."""
+    peak_bytes: int
+    """Memory that loading it and computing a batch took at export."""
     metrics: Mapping[str, float]
-    """On the held-out split: ``accuracy``, ``macro_f1``, ``agreement`` with fp32's labels, and
-    ``batch_difference``, how far a probability ever moved with the text's batch (500 texts)."""
+    """On the held-out split: ``accuracy``, ``macro_f1``, ``agreement`` with fp32's labels,
+    ``calibration_error``, and ``batch_difference``, how far a probability ever moved with the text's
+    batch (500 texts)."""
     share_of_reference: float
     """Its accuracy divided by the fp32 reference's; 1.0 is no loss."""
+    share_interval: tuple[float, float]
+    """95 % interval of that share."""
     tokens_per_second: float
     """Measured at export on one thread over packed batches, padding not counted."""
+    speedup: float
+    """The same over fp32's, both measured in turn."""
+    milliseconds_alone: float
+    """Median for a text alone, measured at export on one thread."""
     golden_tolerance: float
     """The largest absolute difference of a golden probability before it counts as broken."""
 
@@ -81,7 +91,13 @@ class Manifest:
             raise ValueError(f"its schema is {schema!r} and this Strop reads {SCHEMA!r}")
         fields["labels"] = tuple(fields["labels"])
         fields["variants"] = tuple(
-            Variant(**{**variant, "layout": Layout.from_fields(variant["layout"])})
+            Variant(
+                **{
+                    **variant,
+                    "layout": Layout.from_fields(variant["layout"]),
+                    "share_interval": tuple(variant["share_interval"]),
+                }
+            )
             for variant in fields["variants"]
         )
         fields["files"] = {path: FileEntry(**entry) for path, entry in fields["files"].items()}

@@ -12,7 +12,7 @@ from strop.bench.accuracy import Accuracy, macro_f1, measure_accuracy, read_prom
 from strop.errors import InputError
 
 MANIFEST = {
-    "schema": "strop.bundle/1",
+    "schema": "strop.bundle/2",
     "default_variant": "int8",
     "variants": [
         {"name": "fp32", "metrics": {"accuracy": 0.9, "macro_f1": 0.8}},

@@ -14,7 +14,7 @@ class Silent:
     def step(self, name):
         pass
 
-    def measured(self, texts, total):
+    def advanced(self, done, total):
         pass
 
 
@@ -30,7 +30,7 @@ def ruin(source, target, calibration):
 
 def test_a_ruined_variant_is_stopped_by_the_gate_and_the_report_says_so(tiny_run, tmp_path):
     out = tmp_path / "mood"
-    candidates = build(ExportConfig(tiny_run, out=out), Silent(), {"int8": ruin})
+    candidates = build(ExportConfig(tiny_run, out=out), Silent(), {"int8": ruin}).candidates
     assert [candidate.verdict.passed for candidate in candidates] == [True, False]
     manifest = Bundle.open(out).manifest
     assert [variant.name for variant in manifest.variants] == ["fp32"]

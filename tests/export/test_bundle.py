@@ -17,9 +17,13 @@ VARIANT = Variant(
     layout=PackedLayout(alignment=8, first_position=0, pad_token_id=0),
     provider="CPUExecutionProvider",
     bytes=5,
+    peak_bytes=0,
     metrics={"accuracy": 0.9},
     share_of_reference=1.0,
+    share_interval=(1.0, 1.0),
     tokens_per_second=1000.0,
+    speedup=1.0,
+    milliseconds_alone=1.0,
     golden_tolerance=1e-3,
 )
 MANIFEST = Manifest(
@@ -85,7 +89,7 @@ def test_a_manifest_that_says_something_else_is_refused(bundle, change, message)
         Bundle.open(bundle)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "strop.bundle/1"}', "null"])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "strop.bundle/2"}', "null"])
 def test_what_is_not_a_manifest_is_refused_in_one_line(bundle, text):
     (bundle / "manifest.json").write_text(text)
     with pytest.raises(InputError, match=r"manifest\.json can't be read") as refusal:

@@ -1,31 +1,62 @@
 """The accuracy gate."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from strop.export.gate import Verdict
 
-shares = st.floats(0.01, 1)
+answers = arrays(bool, 40)
+floors = st.floats(0.01, 1)
 
 
-@pytest.mark.parametrize(("accuracy", "passed"), [(0.792, True), (0.7919, False), (0.9, True)])
+def right(share, count=1000):
+    """Which of ``count`` texts are right, the first ones."""
+    return np.arange(count) < share * count
+
+
+@pytest.mark.parametrize(("accuracy", "passed"), [(0.792, True), (0.791, False), (0.9, True)])
 def test_the_gate_is_a_share_of_the_reference(accuracy, passed):
-    assert Verdict(accuracy, reference=0.8, floor=0.99).passed is passed
+    assert Verdict.of(right(accuracy), right(0.8), 0.99, seed=0).passed is passed
 
 
-def test_a_refusal_says_by_how_much_it_failed():
-    assert str(Verdict(0.76, reference=0.8, floor=0.99)) == (
-        "refused with 95.00% of fp32's accuracy, 4.00% below the gate"
+def test_a_refusal_says_by_how_much_it_failed_and_how_sure_that_is():
+    verdict = Verdict.of(right(0.76), right(0.8), 0.99, seed=0)
+    low, high = verdict.interval
+    assert str(verdict) == (
+        f"refused with 95.00% of fp32's accuracy (95% interval {low:.2%} to {high:.2%}, 0% of resamples"
+        " reach the gate), 4.00% below the gate"
     )
 
 
-@given(shares, shares)
-def test_the_reference_always_passes_its_own_gate(accuracy, floor):
-    assert Verdict(accuracy, accuracy, floor).passed
+@given(answers, floors)
+def test_the_reference_always_passes_its_own_gate_and_that_is_certain(reference, floor):
+    verdict = Verdict.of(reference, reference, floor, seed=0)
+    assert verdict.passed
+    assert verdict.interval == (1.0, 1.0)
+    assert verdict.certainty == 1.0
 
 
-@given(shares, shares, shares, shares)
-def test_more_accuracy_never_fails_where_less_passed(low, more, reference, floor):
-    if Verdict(low, reference, floor).passed:
-        assert Verdict(low + more, reference, floor).passed
+def test_the_interval_is_as_wide_as_resampling_the_texts_makes_it():
+    random = np.random.default_rng(0)
+    reference = random.random(1500) < 0.8
+    ours = np.where(random.random(1500) < 0.05, ~reference, reference)
+    shares = []
+    for _ in range(3000):
+        drawn = random.integers(1500, size=1500)
+        shares.append(ours[drawn].mean() / reference[drawn].mean())
+    verdict = Verdict.of(ours, reference, 0.99, seed=0)
+    assert verdict.interval == pytest.approx(np.quantile(shares, [0.025, 0.975]).tolist(), abs=2e-3)
+    assert verdict.certainty == pytest.approx(np.mean(np.array(shares) >= 0.99), abs=0.05)
+
+
+def test_disagreements_widen_the_interval_even_where_the_accuracy_is_equal():
+    reference = right(0.8)
+    swapped = np.roll(reference, 50)
+    same = Verdict.of(reference, reference, 0.99, seed=0)
+    other = Verdict.of(swapped, reference, 0.99, seed=0)
+    assert same.accuracy == other.accuracy
+    assert other.interval[0] < same.interval[0]
+    assert other.certainty < 1

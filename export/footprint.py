@@ -1,0 +1,43 @@
+"""Peak memory of a variant, measured in a process of its own: ``python -m strop.export.footprint``."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from strop.errors import StropError
+
+from .bundle import Layout, Session
+
+KIBIBYTE = 1024
+"""What the kernel counts a process's peak in."""
+
+
+TEXTS, TOKENS = 16, 24
+"""The batch whose memory is measured: texts, and the tokens of each."""
+
+
+def peak_bytes(graph: Path, layout: Layout) -> int:
+    """Resident bytes that loading a graph and computing one batch add to a process."""
+    command = [sys.executable, "-m", __name__, str(graph), json.dumps(layout.to_fields())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StropError(f"measuring the memory of {graph.parent.name} failed: {done.stderr.strip()}")
+    return int(done.stdout)
+
+
+def _measure(graph: Path, layout: Layout) -> int:
+    before = _peak()
+    Session(graph).run(layout.feeds([np.zeros(TOKENS, dtype=np.int64)] * TEXTS))
+    return _peak() - before
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
+
+
+if __name__ == "__main__":
+    print(_measure(Path(sys.argv[1]), Layout.from_fields(json.loads(sys.argv[2]))))

@@ -1,0 +1,134 @@
+"""What each layer, head and feed-forward neuron is worth to a model, measured on data.
+
+Heads and neurons: the first-order change of the loss if the part were gone, |activation × gradient|
+(Molchanov et al., 2017; for heads Michel et al., 2019). Layers: by how much the answers move when one
+is skipped, the least missed one first, and so on with what is left.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import kl_div, log_softmax
+from transformers import PreTrainedModel
+
+from strop.train.batches import Collator, Item, longest_first
+
+from .anatomy import anatomy, head_size
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Importance:
+    """The more, the more the part would be missed."""
+
+    heads: tuple[Tensor, ...]
+    """For each layer a float tensor of shape [heads]."""
+    neurons: tuple[Tensor, ...]
+    """For each layer a float tensor of shape [neurons]."""
+    dispensable: tuple[int, ...]
+    """All layers but one, in the order in which they should go."""
+
+
+def measure_importance(model: PreTrainedModel, items: Sequence[Item]) -> Importance:
+    """Measure a classifier in eval mode on labelled examples; its weights stay as they are."""
+    model.requires_grad_(True)  # a merged adapter leaves them frozen
+    collate = Collator(int(model.config.pad_token_id))
+    order = longest_first(items)
+    batches = [
+        {name: tensor.to(model.device) for name, tensor in collate([items[i] for i in part]).items()}
+        for part in (order[start : start + BATCH] for start in range(0, len(order), BATCH))
+    ]
+    heads, neurons = _first_order(model, batches)
+    return Importance(heads, neurons, tuple(_dispensable(model, batches)))
+
+
+def _first_order(
+    model: PreTrainedModel, batches: Sequence[dict[str, Tensor]]
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    names, size = anatomy(model), head_size(model)
+    layers = names.layers_of(model)
+    mixes = [layer.get_submodule(names.mix) for layer in layers]
+    downs = [layer.get_submodule(names.down) for layer in layers]
+    heads = [torch.zeros(cast(nn.Linear, mix).in_features // size, device=model.device) for mix in mixes]
+    neurons = [torch.zeros(cast(nn.Linear, down).in_features, device=model.device) for down in downs]
+    for batch in batches:
+        with _inputs_of([*mixes, *downs]) as seen:
+            model(**batch).loss.backward()
+        model.zero_grad()
+        real = batch["attention_mask"].flatten().bool()
+        for number in range(len(layers)):
+            change = _change(seen[number])[real]
+            heads[number] += change.view(len(change), -1, size).sum(2).abs().sum(0)
+            neurons[number] += _change(seen[len(layers) + number])[real].abs().sum(0)
+    return tuple(heads), tuple(neurons)
+
+
+def _change(activation: Tensor) -> Tensor:
+    """Activation × gradient, [tokens, width]."""
+    assert activation.grad is not None  # noqa: S101
+    return (activation.detach() * activation.grad).flatten(0, -2)
+
+
+@contextmanager
+def _inputs_of(modules: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
+    """What each module is given, in order, with its gradient after a backward pass."""
+    seen: dict[int, Tensor] = {}
+
+    def keep(place: int) -> Callable[[nn.Module, Any], None]:
+        def hook(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            seen[place] = inputs[0]
+            inputs[0].retain_grad()
+
+        return hook
+
+    hooks = [module.register_forward_pre_hook(keep(place)) for place, module in enumerate(modules)]
+    states: list[Tensor] = []
+    try:
+        yield states
+        states += [seen[place] for place in range(len(modules))]
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@torch.no_grad()
+def _dispensable(model: PreTrainedModel, batches: Sequence[dict[str, Tensor]]) -> Iterator[int]:
+    """Layers from the least missed on, always given that those before are gone."""
+    layers = anatomy(model).layers_of(model)
+    whole = [_log_probabilities(model, batch) for batch in batches]
+    gone: list[int] = []
+
+    def harm(number: int) -> float:
+        with _skipped([layers[place] for place in (*gone, number)]):
+            return sum(
+                float(kl_div(_log_probabilities(model, batch), before, reduction="sum", log_target=True))
+                for batch, before in zip(batches, whole, strict=True)
+            )
+
+    while len(gone) < len(layers) - 1:
+        gone.append(min((n for n in range(len(layers)) if n not in gone), key=harm))
+        yield gone[-1]
+
+
+def _log_probabilities(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
+    return log_softmax(model(**batch).logits, -1)
+
+
+@contextmanager
+def _skipped(layers: Sequence[nn.Module]) -> Iterator[None]:
+    """Let layers hand on what they are given."""
+
+    def pass_on(_: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+        return (inputs[0], *output[1:]) if isinstance(output, tuple) else inputs[0]
+
+    hooks = [layer.register_forward_hook(pass_on) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

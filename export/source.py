@@ -1,0 +1,111 @@
+"""What an export starts from: a run's model and data, in the form that every step reads."""
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import AutoTokenizer, PreTrainedModel
+
+from strop.errors import InputError
+from strop.train.batches import Item
+from strop.train.examples import Example
+from strop.train.run import Run
+
+from .bundle import Encoded, PackedLayout, TextEncoder
+from .config import ExportConfig
+from .evaluate import BATCH_TOKENS, HeldOut
+from .packed import packed_layout
+from .shapes.teaching import UNLABELLED
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run, read once."""
+
+    run: Run
+    model: PreTrainedModel
+    layout: PackedLayout
+    lessons: Sequence[Item]
+    """Training texts with their class, then the unlabelled ones."""
+    calibration: Sequence[Encoded]
+    """Some of the training texts."""
+    validation: HeldOut
+    """What a search chooses by."""
+    held_out: HeldOut
+    """The test split, which decides what is shipped."""
+    spelling: frozenset[int]
+    """Tokens of one character, of which words are spelt that no training text has."""
+    unknown: int
+    """The token that stands for what the vocabulary lacks."""
+
+    @classmethod
+    def open(cls, config: ExportConfig) -> Self:
+        """Read the run and its data; ``InputError`` when it is incomplete or its data changed."""
+        run = Run.open(config.run)
+        splits = run.splits()
+        model = run.merged_model()
+        encoder = TextEncoder(run.tokenizer_file, run.max_tokens)
+        tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
+        train = encoder.encode([example.text for example in splits.train])
+        classes = class_indices(splits.train, run.labels).tolist()
+        unlabelled = encoder.encode(_texts(config.unlabelled)) if config.unlabelled else []
+        count = min(config.calibration_texts, len(train))
+        return cls(
+            run=run,
+            model=model,
+            layout=packed_layout(model),
+            lessons=[
+                Item(input_ids=one.ids.tolist(), labels=label)
+                for one, label in zip(
+                    [*train, *unlabelled], [*classes, *[UNLABELLED] * len(unlabelled)], strict=True
+                )
+            ],
+            calibration=random.Random(config.seed).sample(train, count),
+            validation=_held_out(splits.validation, encoder, run.labels),
+            held_out=_held_out(splits.test, encoder, run.labels),
+            spelling=frozenset(
+                number for piece, number in tokenizer.get_vocab().items() if len(piece.lstrip("#▁Ġ")) <= 1
+            ),
+            unknown=model.config.pad_token_id if tokenizer.unk_token_id is None else tokenizer.unk_token_id,
+        )
+
+    @property
+    def used_tokens(self) -> frozenset[int]:
+        """Token ids of the training texts, and those that spell all other words."""
+        return self.spelling.union(*(item["input_ids"] for item in self.lessons))
+
+    def calibration_batches(self) -> Iterable[list[NDArray[np.int64]]]:
+        """The calibration texts in the batches that variants are measured in."""
+        return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
+
+
+def class_indices(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.int64]:
+    """Class index of each example, shape [n]."""
+    index = {label: number for number, label in enumerate(labels)}
+    return np.array([index[example.label] for example in examples], dtype=np.int64)
+
+
+def _held_out(examples: Sequence[Example], encoder: TextEncoder, labels: Sequence[str]) -> HeldOut:
+    texts = tuple(example.text for example in examples)
+    return HeldOut(texts, tuple(encoder.encode(texts)), class_indices(examples, labels))
+
+
+def _texts(path: Path) -> list[str]:
+    """The ``text`` of each line of a JSONL file."""
+    texts = []
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            text = json.loads(line)["text"]
+            if not isinstance(text, str):
+                raise InputError(f"--unlabelled {path} line {number}: 'text' is {text!r:.60}; quote it")
+            texts.append(text)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"--unlabelled {path} can't be read: {error!r}; give JSONL with a `text` in each line"
+        ) from error
+    return texts
