@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test lint format proto check-proto data train export serve query bench tune bench-serve clean
+.PHONY: help setup demo test lint format proto check-proto data train export serve query bench tune bench-export bench-serve clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -50,6 +50,9 @@ check-proto: setup
 
 data train export serve query bench tune: setup
 	$(BIN)/strop $@ $(ARGS)
+
+bench-export: setup  ## the demo's variants against the uncompressed model: a minute
+	$(BIN)/strop bench-export $(ARGS)
 
 bench-serve: setup  ## the server against its targets, on the demo's bundle: about an hour
 	$(BIN)/strop bench-serve $(ARGS)

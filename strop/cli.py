@@ -26,6 +26,10 @@ COMMANDS = {
     "bench": ("strop.bench.command:bench", "Latency, accuracy and dollars per million queries."),
     "tune": ("strop.bench.tune.command:tune", "The serve options that are fastest within your SLO."),
     "bench-serve": ("strop.bench.serving.command:bench_serve", "The server against its targets."),
+    "bench-export": (
+        "strop.bench.compression.command:bench_export",
+        "A bundle's variants against the uncompressed model.",
+    ),
     "demo": ("strop.demo:demo", "All of it on real sentences, in about ten minutes."),
 }
 

@@ -14,8 +14,8 @@ SEAMS = {
     "export": ("strop.train",),
     "serve": ("strop.export.bundle", "strop.proto"),
     "proto": ("strop.proto",),  # the generated stubs name each other in full
-    # The serving benchmark needs what the same engine gives without a server: the bundle in-process.
-    "bench": ("strop.proto", "strop.export.bundle"),
+    # Two benchmarks need what stands behind a server: the bundle in-process, and the run it came from.
+    "bench": ("strop.proto", "strop.export.bundle", "strop.train.run"),
 }
 # What every stage may use.
 FOUNDATION = ("strop.__version__", "strop.errors", "strop.host", "strop.options")
