@@ -17,13 +17,14 @@ from strop.train.run import Run
 from .bundle import Encoded, GoldenExample, Manifest, PackedLayout, Session, TextEncoder, Variant
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
+from .card import CARD_FILE, Card
 from .config import ExportConfig
 from .evaluate import BATCH_TOKENS, HeldOut, Measurement, class_indices, measure
 from .gate import Verdict
 from .graph import export_graph
 from .packed import packed_layout
 from .quantise import Feeds, quantise_int8
-from .report import REPORT_FILE, Candidate, markdown
+from .report import Candidate
 from .writer import seal, staged
 
 REFERENCE = "fp32"
@@ -106,6 +107,9 @@ def build(
         for candidate in candidates:
             if not candidate.verdict.passed:
                 shutil.rmtree(graphs[candidate.variant.name].parent)
+        predictions = {name: found.predictions for name, found in measurements.items()}
+        card = Card(config, source.run, source.held_out, candidates, predictions)
+        (stage / CARD_FILE).write_text(card.markdown(), encoding="utf-8")
         _write_rest(stage, config, source, candidates, measurements[REFERENCE], golden)
     return candidates
 
@@ -170,7 +174,7 @@ def _write_rest(
     reference: Measurement,
     golden: Sequence[int],
 ) -> None:
-    """Tokenizer, golden examples, report and, last, the manifest."""
+    """Tokenizer, golden examples and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
     write_golden(
         stage / GOLDEN_FILE,
@@ -178,9 +182,6 @@ def _write_rest(
             GoldenExample(source.held_out.texts[i], tuple(map(float, reference.probabilities[i])))
             for i in golden
         ),
-    )
-    (stage / REPORT_FILE).write_text(
-        markdown(config.bundle_name, candidates, len(source.held_out.texts)), encoding="utf-8"
     )
     shipped = [candidate.variant for candidate in candidates if candidate.verdict.passed]
     seal(
@@ -195,7 +196,7 @@ def _write_rest(
             variants=tuple(shipped),
             provenance={
                 "run": source.run.root.resolve().name,
-                "base_model": _portable(source.run.base_model),
+                "base_model": source.run.base_name,
                 "data_sha256": source.run.data_sha256,
                 "held_out_texts": len(source.held_out.texts),
                 "gate": config.gate,
@@ -208,8 +209,3 @@ def _write_rest(
             files={},
         ),
     )
-
-
-def _portable(base_model: str) -> str:
-    """A hub id as it is, a folder by its name alone: where it lay is nobody else's business."""
-    return Path(base_model).name if Path(base_model).is_absolute() else base_model

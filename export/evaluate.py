@@ -15,6 +15,7 @@ from .bundle import Encoded, PackedLayout, Session, softmax
 BATCH_TOKENS = 128
 # Texts that are asked again alone, to see whether their answer depends on their batch.
 ALONE_TEXTS = 500
+CONFIDENCE_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ class Measurement:
 
     def metrics(self, held_out: HeldOut, reference: "Measurement") -> dict[str, float]:
         """``accuracy`` and ``macro_f1`` against the labels, ``agreement`` with the reference's
-        predictions, and ``batch_difference``.
+        predictions, ``calibration_error``, and ``batch_difference``.
         """
+        right = self.predictions == held_out.labels
         return headline(held_out.labels.tolist(), self.predictions.tolist()) | {
             "agreement": float((self.predictions == reference.predictions).mean()),
+            "calibration_error": calibration_error(self.probabilities, right),
             "batch_difference": self.batch_difference,
         }
 
@@ -88,3 +91,15 @@ def class_indices(names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int
     """Class index of each label name, shape [n]."""
     index = {label: number for number, label in enumerate(labels)}
     return np.array([index[name] for name in names], dtype=np.int64)
+
+
+def calibration_error(probabilities: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+    """Expected calibration error of [n, classes] (Guo et al., 2017): how far confidence is from truth.
+
+    Texts fall into bins of equal width by the probability of their best class; the error is the mean
+    over texts of the difference between their bin's mean probability and its share of ``right`` [n].
+    """
+    confidence = probabilities.max(axis=1)
+    bins = np.minimum((confidence * CONFIDENCE_BINS).astype(np.int64), CONFIDENCE_BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=CONFIDENCE_BINS)
+    return float(np.abs(gaps).sum() / len(right))

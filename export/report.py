@@ -9,7 +9,6 @@ from rich.table import Table
 from .bundle import Variant
 from .gate import Verdict
 
-REPORT_FILE = "report.md"
 COLUMNS = (
     *("variant", "MB", "accuracy", "macro-F1", "of fp32", "agree"),
     *("batch", "tokens/s", "verdict"),
@@ -63,19 +62,3 @@ def table(candidates: Sequence[Candidate]) -> Table:
     for candidate in candidates:
         result.add_row(*candidate.row())
     return result
-
-
-def markdown(name: str, candidates: Sequence[Candidate], texts: int) -> str:
-    """The report for the bundle."""
-    lines = [
-        f"# {name}",
-        "",
-        f"Measured on {texts} held-out texts, one thread, packed batches. A variant below the gate",
-        f"is not in the bundle. {LEGEND}",
-        "",
-        *(f"| {' | '.join(cells)} |" for cells in (COLUMNS, ("---",) * len(COLUMNS))),
-        *(f"| {' | '.join(candidate.row())} |" for candidate in candidates),
-        "",
-        *(f"- {candidate}" for candidate in candidates),
-    ]
-    return "\n".join(lines) + "\n"

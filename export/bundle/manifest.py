@@ -39,7 +39,8 @@ class Variant:
     """The ONNX Runtime execution provider it is meant for."""
     bytes: int
     metrics: Mapping[str, float]
-    """On the held-out split: ``accuracy``, ``macro_f1``, ``agreement`` with fp32's labels, and
+    """On the held-out split: ``accuracy``, ``macro_f1``, ``agreement`` with fp32's labels,
+    ``calibration_error``, how far confidence is from the share of right answers, and
     ``batch_difference``, how far a probability ever moved with the text's batch (500 texts)."""
     share_of_reference: float
     """Its accuracy divided by the fp32 reference's; 1.0 is no loss."""
