@@ -1,5 +1,6 @@
 """The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
 
+from .drift import Drift
 from .golden import GoldenExample
 from .layout import Layout, PackedLayout, PaddedLayout
 from .manifest import Bundle, FileEntry, Manifest, Variant
@@ -8,6 +9,7 @@ from .tokenizer import Encoded, TextEncoder
 
 __all__ = [
     "Bundle",
+    "Drift",
     "Encoded",
     "FileEntry",
     "GoldenExample",
