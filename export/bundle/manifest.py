@@ -1,14 +1,14 @@
 """The manifest and the bundle directory: read, verified by checksum, refused by name."""
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from strop.errors import InputError
 
+from .files import FileEntry, file_faults
 from .golden import GoldenExample, read_golden
 from .layout import Layout
 from .tokenizer import TextEncoder
@@ -17,14 +17,6 @@ SCHEMA = "strop.bundle/1"
 MANIFEST_FILE = "manifest.json"
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.jsonl"
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """What a file in the bundle must be."""
-
-    sha256: str
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -103,16 +95,17 @@ class Bundle:
         Raises ``InputError`` naming the file when the manifest or a file is missing, unreadable,
         outside the bundle, or not of its recorded size and sha256.
         """
-        path = root / MANIFEST_FILE
-        if not path.is_file():
-            raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
-        try:
-            manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} can't be read: {error}; export the run again") from error
-        for name, entry in manifest.files.items():
-            _verify(root, name, entry)
-        return cls(root, manifest)
+        bundle = cls(root, read_manifest(root))
+        for _, fault in bundle.file_faults():
+            raise InputError(fault)
+        return bundle
+
+    def file_faults(self) -> Iterator[tuple[str, str]]:
+        """Files that aren't what the manifest says, or are read though it lists none: name and fault."""
+        yield from file_faults(self.root, self.manifest.files)
+        for variant in self.manifest.variants:
+            for name in sorted(self.needed_files(variant) - self.manifest.files.keys()):
+                yield name, f"{self.root / name} is not in the manifest; export the run again"
 
     def variant(self, name: str | None = None) -> Variant:
         """The named variant, or the manifest's default; ``InputError`` lists those there are."""
@@ -122,6 +115,10 @@ class Bundle:
                 return variant
         known = ", ".join(variant.name for variant in self.manifest.variants)
         raise InputError(f"variant {wanted!r} is not in {self.root}; it has: {known}")
+
+    def needed_files(self, variant: Variant) -> set[str]:
+        """What serving a variant reads, relative to the bundle."""
+        return {variant.file, TOKENIZER_FILE, GOLDEN_FILE}
 
     def model_file(self, variant: Variant) -> Path:
         """The variant's ONNX graph."""
@@ -136,22 +133,15 @@ class Bundle:
         return read_golden(self.root / GOLDEN_FILE)
 
 
-def file_entry(path: Path) -> FileEntry:
-    """Size in bytes and sha256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileEntry(sha256=digest, bytes=path.stat().st_size)
+def read_manifest(root: Path) -> Manifest:
+    """What a bundle says of itself, whether or not its files are what that says.
 
-
-def _verify(root: Path, name: str, expected: FileEntry) -> None:
-    path = root / name
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{root / MANIFEST_FILE} names {name!r}, which lies outside the bundle")
+    Raises ``InputError`` when the manifest is missing or can't be read.
+    """
+    path = root / MANIFEST_FILE
     if not path.is_file():
-        raise InputError(f"{path} is missing from the bundle; copy it again or export the run again")
-    found = file_entry(path)
-    if found != expected:
-        raise InputError(
-            f"{path} is not the file that was exported (sha256 {found.sha256[:12]}…, {found.bytes} bytes;"
-            f" the manifest says {expected.sha256[:12]}…, {expected.bytes}); copy or export it again"
-        )
+        raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
+    try:
+        return Manifest.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} can't be read: {error}; export the run again") from error
