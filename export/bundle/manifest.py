@@ -15,8 +15,13 @@ from .tokenizer import TextEncoder
 
 SCHEMA = "strop.bundle/1"
 MANIFEST_FILE = "manifest.json"
+SIGNATURE_FILE = "manifest.sig"
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.jsonl"
+
+
+class SignatureError(InputError):
+    """A bundle isn't signed by whom it must be."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Manifest:
     provenance: Mapping[str, Any]
     """Run, data sha256, base model, versions and hardware: where the bundle came from."""
     files: Mapping[str, FileEntry]
-    """Every file but the manifest, by path relative to the bundle."""
+    """Every file but the manifest and its signature, by path relative to the bundle."""
 
     def to_json(self) -> str:
         """The manifest file's text."""
@@ -89,13 +94,14 @@ class Bundle:
     manifest: Manifest
 
     @classmethod
-    def open(cls, root: Path) -> Self:
+    def open(cls, root: Path, public_key: Path | None = None) -> Self:
         """Read and verify a bundle.
 
         Raises ``InputError`` naming the file when the manifest or a file is missing, unreadable,
-        outside the bundle, or not of its recorded size and sha256.
+        outside the bundle, or not of its recorded size and sha256, and, given a public key, unless
+        its owner signed the manifest.
         """
-        bundle = cls(root, read_manifest(root))
+        bundle = cls(root, read_manifest(root, public_key))
         for _, fault in bundle.file_faults():
             raise InputError(fault)
         return bundle
@@ -133,15 +139,21 @@ class Bundle:
         return read_golden(self.root / GOLDEN_FILE)
 
 
-def read_manifest(root: Path) -> Manifest:
+def read_manifest(root: Path, public_key: Path | None = None) -> Manifest:
     """What a bundle says of itself, whether or not its files are what that says.
 
-    Raises ``InputError`` when the manifest is missing or can't be read.
+    Raises ``InputError`` when the manifest is missing or can't be read and, given a public key,
+    ``SignatureError`` unless its owner signed it.
     """
     path = root / MANIFEST_FILE
     if not path.is_file():
         raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
+    written = path.read_bytes()
+    if public_key is not None:
+        from .signature import require_signature
+
+        require_signature(root, written, public_key)
     try:
-        return Manifest.from_json(path.read_text(encoding="utf-8"))
+        return Manifest.from_json(written.decode())
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} can't be read: {error}; export the run again") from error

@@ -35,7 +35,7 @@ class Model:
         Raises ``InputError`` for a bundle or variant that isn't right, ``StropError`` when it runs
         on another provider than it is meant for or its answers are out of tolerance.
         """
-        bundle = Bundle.open(config.bundle)
+        bundle = Bundle.open(config.bundle, config.public_key)
         variant = bundle.variant(config.variant)
         # One session for all instances: it may run on many threads at once, and a second one was
         # not faster on two cores but took the weights' memory again.
