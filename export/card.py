@@ -118,15 +118,14 @@ class Card:
         counts = self._scores(reference).confusion
         if len(labels) <= MATRIX_CLASSES:
             matrix = [(label, *map(str, row)) for label, row in zip(labels, counts, strict=True)]
-            return f"Texts of each class, by the label that {reference} gave.\n\n" + _table(
-                ("class", *labels), matrix
-            )
+            grid = _table(("class", *labels), matrix)
+            return f"Texts of each class, by the label that {reference} gave.\n\n{grid}"
         wrong = Counter(
             {
                 (labels[truth], labels[found]): count
                 for truth, row in enumerate(counts)
                 for found, count in enumerate(row)
-                if truth != found
+                if count and truth != found
             }
         )
         rows = [(*pair, str(count)) for pair, count in wrong.most_common(MATRIX_CLASSES)]

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 import yaml
 
-from strop.export.evaluate import calibration_error
+from strop.export.bundle import Bundle, Encoded
+from strop.export.card import Card
+from strop.export.config import ExportConfig
+from strop.export.evaluate import HeldOut, calibration_error
 from strop.export.licence import stated_licence
+from strop.export.report import Candidate
+from strop.train.run import Run
+from strop.train.splits import load_splits
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +53,38 @@ def test_every_variant_has_its_calibration_error(card):
     header, *rows = table(card, "Variants")
     assert [row[0] for row in rows] == ["fp32", "int8"]
     assert all(0 <= float(row[header.index("calibration")]) <= 1 for row in rows)
+
+
+def test_of_many_classes_only_the_most_frequent_confusions_are_told(exported_bundle, tmp_path):
+    labels = (*(f"class {number:02}" for number in range(20)), "one|other")
+    for name in ("train", "validation", "test"):
+        rows = [json.dumps({"text": f"{name} of {label}", "label": label}) for label in labels]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(rows))
+    run = Run(
+        root=tmp_path,
+        config={"text_column": "text", "label_column": "label", "method": "full"},
+        labels=labels,
+        data=tmp_path,
+        data_sha256=load_splits(tmp_path).sha256,
+        base_model="maker/encoder",
+        max_tokens=4,
+        metrics={},
+    )
+    truth = np.arange(21)
+    encoded = tuple(Encoded(np.ones(4, dtype=np.int64), truncated=number < 2) for number in truth)
+    page = Card(
+        config=ExportConfig(tmp_path, name="many"),
+        run=run,
+        held_out=HeldOut(labels, encoded, truth),
+        candidates=[Candidate(Bundle.open(exported_bundle).variant("fp32"), "shipped")],
+        predictions={"fp32": np.minimum(truth, 19)},
+    ).markdown()
+    assert yaml.safe_load(page.split("---\n")[1])["base_model"] == "maker/encoder"
+    assert table(page, "Confusions") == [
+        ["class", "label given", "texts"],
+        [r"one\|other", "class 19", "1"],
+    ]
+    assert "as 2 of the 21 test texts did" in page
 
 
 @pytest.mark.parametrize(("share", "error"), [(0.75, 0), (0.5, 0.25), (1, 0.25)])
