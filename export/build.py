@@ -15,6 +15,7 @@ from strop.host import read_host, read_versions
 from .bundle import GoldenExample, Manifest, Session, Variant
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
+from .card import CARD_FILE, Card
 from .config import ExportConfig
 from .evaluate import Measurement, measure
 from .footprint import peak_bytes
@@ -50,7 +51,7 @@ def build(
                 front = pareto([trial for trial in trials if trial.share >= config.gate])
                 recipes = [Recipe.parse(trial.recipe, tuple(precisions)) for trial in front]
             made = {str(recipe): workshop.graph(recipe) for recipe in (WHOLE, *recipes)}
-            candidates, reference = _judge(config, source, made, progress)
+            candidates, found = _judge(config, source, made, progress)
             progress.step("sealing the bundle")
             for candidate in candidates:
                 if candidate.verdict.passed:
@@ -66,7 +67,7 @@ def build(
                 price_per_hour=config.price_per_hour,
                 trials=trials,
             )
-            _write_rest(stage, config, source, report, reference)
+            _write_rest(stage, config, source, report, found)
     return report
 
 
@@ -84,8 +85,8 @@ def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
 
 def _judge(
     config: ExportConfig, source: Source, graphs: Mapping[str, Path], progress: Progress
-) -> tuple[list[Candidate], Measurement]:
-    """Every variant on the held-out split, and what the reference did there."""
+) -> tuple[list[Candidate], dict[str, Measurement]]:
+    """Every variant judged on the held-out split, and what each did there."""
     progress.step("measuring on the held-out split")
     sessions = {name: Session(path, provider=PROVIDER) for name, path in graphs.items()}
     found = measure(sessions, source.layout, source.held_out, progress.advanced)
@@ -113,7 +114,7 @@ def _judge(
             golden_tolerance=1.5 * float(drift) + 1e-3,
         )
         candidates.append(Candidate(variant, verdict))
-    return candidates, reference
+    return candidates, found
 
 
 def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
@@ -134,11 +135,11 @@ def _write_rest(
     config: ExportConfig,
     source: Source,
     report: Report,
-    reference: Measurement,
+    found: Mapping[str, Measurement],
 ) -> None:
-    """Tokenizer, golden examples, report and, last, the manifest."""
+    """Tokenizer, golden examples, card, report and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
-    texts, answers = source.held_out.texts, reference.probabilities
+    texts, answers = source.held_out.texts, found[REFERENCE].probabilities
     write_golden(
         stage / GOLDEN_FILE,
         (GoldenExample(texts[i], tuple(map(float, answers[i]))) for i in _golden_indices(config, source)),
@@ -147,6 +148,9 @@ def _write_rest(
     if report.trials:
         draw_pareto(stage / PARETO_FILE, report.trials, config.gate)
     (stage / REPORT_FILE).write_text(report.markdown(), encoding="utf-8")
+    predictions = {name: one.predictions for name, one in found.items()}
+    card = Card(config, source.run, source.held_out, report.candidates, predictions)
+    (stage / CARD_FILE).write_text(card.markdown(), encoding="utf-8")
     seal(
         stage,
         Manifest(
@@ -159,7 +163,7 @@ def _write_rest(
             variants=tuple(shipped),
             provenance={
                 "run": source.run.root.resolve().name,
-                "base_model": _portable(source.run.base_model),
+                "base_model": source.run.base_name,
                 "data_sha256": source.run.data_sha256,
                 "held_out_texts": len(texts),
                 "gate": config.gate,
@@ -173,8 +177,3 @@ def _write_rest(
             files={},
         ),
     )
-
-
-def _portable(base_model: str) -> str:
-    """A hub id as it is, a folder by its name alone: where it lay is nobody else's business."""
-    return Path(base_model).name if Path(base_model).is_absolute() else base_model

@@ -10,7 +10,8 @@ from pathlib import Path
 from strop.errors import InputError
 
 from .bundle import Manifest
-from .bundle.manifest import MANIFEST_FILE, file_entry
+from .bundle.files import file_entry
+from .bundle.manifest import MANIFEST_FILE
 
 
 @contextlib.contextmanager

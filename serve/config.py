@@ -26,6 +26,10 @@ class ServeConfig:
     variant: str | None = None
     """The compressed form to serve, such as fp32 or int8; without it, the bundle's default. Take
     fp32 to compare answers, a smaller one for speed."""
+    public_key: Path | None = None
+    """Serve the bundle only if the owner of this public key, Ed25519 in PEM, has signed it (strop
+    sign). Set it where others can reach the bundle on its way to the box. Needs pip install
+    'strop[sign]'."""
     address: str = "127.0.0.1:8001"
     """Where gRPC listens, as host:port. 0.0.0.0 takes calls from other machines; port 0 takes any
     free port, which is printed."""

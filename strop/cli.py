@@ -21,6 +21,8 @@ COMMANDS = {
     "data": ("strop.train.prepare:app", "Make, check and split labelled data."),
     "train": ("strop.train.command:train", "Labelled data to a run: fine-tune an encoder."),
     "export": ("strop.export.command:export", "A run to a bundle of measured, gated variants."),
+    "inspect": ("strop.export.inspect.command:inspect", "What a bundle is, and whether that is true."),
+    "sign": ("strop.export.inspect.command:sign", "Vouch for a bundle with your key."),
     "serve": ("strop.serve.command:serve", "A bundle to a gRPC endpoint with metrics."),
     "query": ("strop.bench.query:query", "Ask a running server."),
     "bench": ("strop.bench.command:bench", "Latency, accuracy and dollars per million queries."),

@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +85,17 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_
             threads=1,
         )
     )
+    return out
+
+
+@pytest.fixture(scope="session")
+def exported_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) -> Path:
+    """What strop export makes of the tiny run: fp32 and int8."""
+    out = tmp_path_factory.mktemp("bundles") / "mood"
+    options = ("--out", str(out), "--name", "mood", "--gate", "0.8")
+    command = (sys.executable, "-m", "strop", "export", str(tiny_run), *options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
     return out
 
 

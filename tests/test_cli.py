@@ -30,7 +30,11 @@ def one_line(done, code):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "data", "train", "export", "serve", "query", "bench", "tune", "bench-serve", "demo"]
+    "command",
+    [
+        *("", "data", "train", "export", "inspect", "sign", "serve", "query", "bench", "tune"),
+        *("bench-serve", "demo"),
+    ],
 )
 def test_every_command_has_help(strop, command):
     done = strop(*command.split(), "--help")

@@ -51,7 +51,7 @@ def test_every_stage_is_a_relative_symlink_under_strop(stage):
     assert (ROOT / "strop" / stage).readlink() == Path("..") / stage
 
 
-@pytest.mark.parametrize("stage", ["serve", "bench", "proto", "export.bundle"])
+@pytest.mark.parametrize("stage", ["serve", "bench", "proto", "export.bundle", "export.inspect"])
 def test_a_box_that_serves_or_measures_loads_no_torch(stage):
     script = f"""
 import importlib, pkgutil, sys

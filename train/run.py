@@ -88,6 +88,16 @@ class Run:
         return load_weights(self.root, self.base_model, self.labels)
 
     @property
+    def base_folder(self) -> Path | None:
+        """Where the base model lies, if it isn't from the hub."""
+        return path if (path := Path(self.base_model)).is_absolute() else None
+
+    @property
+    def base_name(self) -> str:
+        """A hub id as it is, a folder by its name alone: where it lay is nobody else's business."""
+        return self.base_folder.name if self.base_folder else self.base_model
+
+    @property
     def tokenizer_file(self) -> Path:
         """The fast tokenizer's tokenizer.json."""
         return self.root / TOKENIZER_FOLDER / "tokenizer.json"

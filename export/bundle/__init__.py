@@ -1,13 +1,16 @@
 """The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
 
+from .drift import Drift
+from .files import FileEntry
 from .golden import GoldenExample
 from .layout import Layout, PackedLayout, PaddedLayout
-from .manifest import Bundle, FileEntry, Manifest, Variant
+from .manifest import Bundle, Manifest, Variant
 from .session import Session, softmax
 from .tokenizer import Encoded, TextEncoder
 
 __all__ = [
     "Bundle",
+    "Drift",
     "Encoded",
     "FileEntry",
     "GoldenExample",

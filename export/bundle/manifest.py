@@ -1,30 +1,27 @@
 """The manifest and the bundle directory: read, verified by checksum, refused by name."""
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from strop.errors import InputError
 
+from .files import FileEntry, file_faults
 from .golden import GoldenExample, read_golden
 from .layout import Layout
 from .tokenizer import TextEncoder
 
 SCHEMA = "strop.bundle/2"
 MANIFEST_FILE = "manifest.json"
+SIGNATURE_FILE = "manifest.sig"
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.jsonl"
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """What a file in the bundle must be."""
-
-    sha256: str
-    bytes: int
+class SignatureError(InputError):
+    """A bundle isn't signed by whom it must be."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,8 @@ class Variant:
     """Memory that loading it and computing a batch took at export."""
     metrics: Mapping[str, float]
     """On the held-out split: ``accuracy``, ``macro_f1``, ``agreement`` with fp32's labels,
-    ``calibration_error``, and ``batch_difference``, how far a probability ever moved with the text's
-    batch (500 texts)."""
+    ``calibration_error``, how far confidence is from the share of right answers, and
+    ``batch_difference``, how far a probability ever moved with the text's batch (500 texts)."""
     share_of_reference: float
     """Its accuracy divided by the fp32 reference's; 1.0 is no loss."""
     share_interval: tuple[float, float]
@@ -73,7 +70,7 @@ class Manifest:
     provenance: Mapping[str, Any]
     """Run, data sha256, base model, versions and hardware: where the bundle came from."""
     files: Mapping[str, FileEntry]
-    """Every file but the manifest, by path relative to the bundle."""
+    """Every file but the manifest and its signature, by path relative to the bundle."""
 
     def to_json(self) -> str:
         """The manifest file's text."""
@@ -112,22 +109,24 @@ class Bundle:
     manifest: Manifest
 
     @classmethod
-    def open(cls, root: Path) -> Self:
+    def open(cls, root: Path, public_key: Path | None = None) -> Self:
         """Read and verify a bundle.
 
         Raises ``InputError`` naming the file when the manifest or a file is missing, unreadable,
-        outside the bundle, or not of its recorded size and sha256.
+        outside the bundle, or not of its recorded size and sha256, and, given a public key, unless
+        its owner signed the manifest.
         """
-        path = root / MANIFEST_FILE
-        if not path.is_file():
-            raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
-        try:
-            manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} can't be read: {error}; export the run again") from error
-        for name, entry in manifest.files.items():
-            _verify(root, name, entry)
-        return cls(root, manifest)
+        bundle = cls(root, read_manifest(root, public_key))
+        for _, fault in bundle.file_faults():
+            raise InputError(fault)
+        return bundle
+
+    def file_faults(self) -> Iterator[tuple[str, str]]:
+        """Files that aren't what the manifest says, or are read though it lists none: name and fault."""
+        yield from file_faults(self.root, self.manifest.files)
+        for variant in self.manifest.variants:
+            for name in sorted(self.needed_files(variant) - self.manifest.files.keys()):
+                yield name, f"{self.root / name} is not in the manifest; export the run again"
 
     def variant(self, name: str | None = None) -> Variant:
         """The named variant, or the manifest's default; ``InputError`` lists those there are."""
@@ -137,6 +136,10 @@ class Bundle:
                 return variant
         known = ", ".join(variant.name for variant in self.manifest.variants)
         raise InputError(f"variant {wanted!r} is not in {self.root}; it has: {known}")
+
+    def needed_files(self, variant: Variant) -> set[str]:
+        """What serving a variant reads, relative to the bundle."""
+        return {variant.file, TOKENIZER_FILE, GOLDEN_FILE}
 
     def model_file(self, variant: Variant) -> Path:
         """The variant's ONNX graph."""
@@ -151,22 +154,21 @@ class Bundle:
         return read_golden(self.root / GOLDEN_FILE)
 
 
-def file_entry(path: Path) -> FileEntry:
-    """Size in bytes and sha256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return FileEntry(sha256=digest, bytes=path.stat().st_size)
+def read_manifest(root: Path, public_key: Path | None = None) -> Manifest:
+    """What a bundle says of itself, whether or not its files are what that says.
 
-
-def _verify(root: Path, name: str, expected: FileEntry) -> None:
-    path = root / name
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{root / MANIFEST_FILE} names {name!r}, which lies outside the bundle")
+    Raises ``InputError`` when the manifest is missing or can't be read and, given a public key,
+    ``SignatureError`` unless its owner signed it.
+    """
+    path = root / MANIFEST_FILE
     if not path.is_file():
-        raise InputError(f"{path} is missing from the bundle; copy it again or export the run again")
-    found = file_entry(path)
-    if found != expected:
-        raise InputError(
-            f"{path} is not the file that was exported (sha256 {found.sha256[:12]}…, {found.bytes} bytes;"
-            f" the manifest says {expected.sha256[:12]}…, {expected.bytes}); copy or export it again"
-        )
+        raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
+    written = path.read_bytes()
+    if public_key is not None:
+        from .signature import require_signature
+
+        require_signature(root, written, public_key)
+    try:
+        return Manifest.from_json(written.decode())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} can't be read: {error}; export the run again") from error

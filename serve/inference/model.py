@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from strop.export.bundle import Bundle, Layout, Session, TextEncoder
+from strop.errors import StropError
+from strop.export.bundle import Bundle, Drift, Layout, Session, TextEncoder
 
 from ..config import ServeConfig
 from ..errors import NotFoundError
 from .engine import Engine, OnnxEngine, warm_up
-from .golden import check_golden
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,17 @@ class Model:
         Raises ``InputError`` for a bundle or variant that isn't right, ``StropError`` when it runs
         on another provider than it is meant for or its answers are out of tolerance.
         """
-        bundle = Bundle.open(config.bundle)
+        bundle = Bundle.open(config.bundle, config.public_key)
         variant = bundle.variant(config.variant)
         # One session for all instances: it may run on many threads at once, and a second one was
         # not faster on two cores but took the weights' memory again.
         session = Session(bundle.model_file(variant), provider=variant.provider, threads=config.threads)
         layout = variant.layout.padded() if config.layout == "padded" else variant.layout
         engine = OnnxEngine(session, layout)
-        check_golden(bundle, variant, engine, config.batch_tokens)
+        # As they would be served: on the real provider, in batches of the same size.
+        drift = Drift.of(bundle, variant, engine.run, layout, config.batch_tokens)
+        if fault := drift.fault(variant):
+            raise StropError(fault)
         return cls(
             name=bundle.manifest.name,
             version=bundle.manifest.version,

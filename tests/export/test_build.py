@@ -28,7 +28,7 @@ def ruin(source, target, calibration):
     onnx.save(graph, target)
 
 
-def test_a_ruined_variant_is_stopped_by_the_gate_and_the_report_says_so(tiny_run, tmp_path):
+def test_a_ruined_variant_is_stopped_by_the_gate_and_the_card_says_so(tiny_run, tmp_path):
     out = tmp_path / "mood"
     candidates = build(ExportConfig(tiny_run, out=out), Silent(), {"int8": ruin}).candidates
     assert [candidate.verdict.passed for candidate in candidates] == [True, False]
@@ -37,7 +37,7 @@ def test_a_ruined_variant_is_stopped_by_the_gate_and_the_report_says_so(tiny_run
     assert manifest.default_variant == "fp32"
     assert [path.name for path in (out / "variants").iterdir()] == ["fp32"]
     assert "int8: refused with" in manifest.provenance["refused"][0]
-    assert str(candidates[1].verdict) in (out / "report.md").read_text()
+    assert str(candidates[1].verdict) in (out / "README.md").read_text()
 
 
 def test_a_build_that_fails_leaves_nothing(tiny_run, tmp_path):

@@ -8,6 +8,7 @@ import pytest
 
 from strop.errors import InputError
 from strop.export.bundle import Bundle, GoldenExample, Manifest, PackedLayout, Variant
+from strop.export.bundle.files import unlisted_files
 from strop.export.bundle.golden import read_golden, write_golden
 from strop.export.writer import seal, staged
 
@@ -38,6 +39,8 @@ MANIFEST = Manifest(
     files={},
 )
 
+OTHERS = ("golden.jsonl", "tokenizer.json")
+
 
 @pytest.fixture
 def bundle(tmp_path):
@@ -45,6 +48,8 @@ def bundle(tmp_path):
         graph = stage / VARIANT.file
         graph.parent.mkdir(parents=True)
         graph.write_bytes(b"graph")
+        for name in OTHERS:
+            (stage / name).touch()
         seal(stage, MANIFEST)
     return tmp_path / "mood"
 
@@ -53,7 +58,7 @@ def test_a_manifest_survives_its_file(bundle):
     manifest = Bundle.open(bundle).manifest
     assert manifest.variants == (VARIANT,)
     assert manifest.labels == MANIFEST.labels
-    assert set(manifest.files) == {VARIANT.file}
+    assert set(manifest.files) == {VARIANT.file, *OTHERS}
 
 
 def test_a_changed_byte_is_refused_by_the_file_s_name(bundle):
@@ -65,6 +70,15 @@ def test_a_changed_byte_is_refused_by_the_file_s_name(bundle):
 def test_a_missing_file_is_refused_by_name(bundle):
     (bundle / VARIANT.file).unlink()
     with pytest.raises(InputError, match=r"model\.onnx is missing"):
+        Bundle.open(bundle)
+
+
+def test_a_file_that_is_read_but_not_listed_is_refused(bundle):
+    path = bundle / "manifest.json"
+    fields = json.loads(path.read_text())
+    del fields["files"]["tokenizer.json"]
+    path.write_text(json.dumps(fields))
+    with pytest.raises(InputError, match=r"tokenizer\.json is not in the manifest"):
         Bundle.open(bundle)
 
 
@@ -124,3 +138,10 @@ def test_golden_examples_survive_their_file(tmp_path):
     examples = [GoldenExample("naïve\nline\u2028two", probabilities)]
     write_golden(tmp_path / "golden.jsonl", examples)
     assert read_golden(tmp_path / "golden.jsonl") == examples
+
+
+def test_a_link_to_a_folder_is_a_file_that_nobody_listed(bundle, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (bundle / "variants" / "int8").symlink_to(tmp_path / "elsewhere")
+    listed = {"manifest.json", *Bundle.open(bundle).manifest.files}
+    assert list(unlisted_files(bundle, listed)) == ["variants/int8"]

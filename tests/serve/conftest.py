@@ -24,8 +24,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
 from strop.export.bundle import GoldenExample, Manifest, PackedLayout, Session, TextEncoder, Variant
+from strop.export.bundle.files import file_entry
 from strop.export.bundle.golden import write_golden
-from strop.export.bundle.manifest import file_entry
 from strop.export.bundle.session import softmax
 
 LABELS = ("négatif", "neutral", "positive")

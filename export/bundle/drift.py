@@ -1,0 +1,60 @@
+"""How far a variant's answers on this machine are from the golden examples."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.errors import StropError
+
+from .layout import IntArray, Layout
+from .manifest import Bundle, Variant
+
+Answer = Callable[[Sequence[IntArray]], NDArray[np.float32]]
+"""Probabilities of shape [n, classes] for n sequences of token ids."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The golden example that a variant answers worst."""
+
+    difference: float
+    """The largest absolute difference of a probability; NaN if an answer has one."""
+    example: int
+    """Its place, counted from 1."""
+    examples: int
+
+    @classmethod
+    def of(cls, bundle: Bundle, variant: Variant, answer: Answer, layout: Layout, tokens: int) -> Self:
+        """Let ``answer`` compute the golden examples in batches of ``tokens`` tokens.
+
+        Raises ``StropError`` when there is nothing to compare with.
+        """
+        examples = bundle.golden()
+        if not examples:
+            raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
+        encoded = bundle.text_encoder().encode([example.text for example in examples])
+        batches = layout.batches([one.ids for one in encoded], tokens)
+        found = np.concatenate([answer(batch) for batch in batches])
+        wanted = np.array([example.probabilities for example in examples], dtype=np.float32)
+        if found.shape != wanted.shape:
+            raise StropError(
+                f"variant {variant.name!r} gives {found.shape[1]} probabilities a text where the golden"
+                f" examples have {wanted.shape[1]}; export the run again"
+            )
+        differences = np.abs(found - wanted).max(axis=1)
+        worst = int(differences.argmax())
+        return cls(float(differences[worst]), worst + 1, len(examples))
+
+    def fault(self, variant: Variant) -> str | None:
+        """What is wrong with the variant, if its drift is more than it may be."""
+        # Written so that a NaN counts as out of tolerance.
+        if self.difference <= variant.golden_tolerance:
+            return None
+        return (
+            f"variant {variant.name!r} on {variant.provider} is off by {self.difference:.4g} on golden"
+            f" example {self.example} of {self.examples}, and its tolerance is"
+            f" {variant.golden_tolerance:.4g}; serve another variant, or export on this machine"
+        )

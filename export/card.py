@@ -1,0 +1,192 @@
+"""The model card, a bundle's README.md: what the model is, what it is worth and where that ends.
+
+It holds no measured time, so that the same run gives the same card.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.train.run import Run
+from strop.train.scores import Scores
+
+from .config import ExportConfig
+from .evaluate import CONFIDENCE_BINS, HeldOut
+from .licence import stated_licence
+from .report import Candidate
+
+CARD_FILE = "README.md"
+# Of more classes a matrix is too wide to read.
+MATRIX_CLASSES = 20
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the card is made from."""
+
+    config: ExportConfig
+    run: Run
+    held_out: HeldOut
+    candidates: Sequence[Candidate]
+    """Every variant that was tried; the first is the reference."""
+    predictions: Mapping[str, NDArray[np.int64]]
+    """Class index of each held-out text, shape [n], by variant."""
+
+    def markdown(self) -> str:
+        """The page, with the front matter of a Hugging Face model card."""
+        sections = {
+            "Use": self._use(),
+            "Variants": self._variants(),
+            "By class": self._classes(),
+            "Confusions": self._confusions(),
+            "Data": self._data(),
+            "Limits": self._limits(),
+            "Licence": self._licence(),
+        }
+        parts = [self._front_matter(), f"# {self.config.bundle_name} {self.config.version}", self._what()]
+        parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
+        return "\n\n".join(parts) + "\n"
+
+    def _front_matter(self) -> str:
+        facts: dict[str, object] = {
+            "pipeline_tag": "text-classification",
+            "library_name": "onnx",
+            "tags": ["strop"],
+            "metrics": ["accuracy", "f1"],
+        }
+        if self.run.base_folder is None:
+            facts["base_model"] = self.run.base_model
+        elif re.fullmatch(r"[a-z0-9.-]+", licence := stated_licence(self.run.base_folder) or ""):
+            facts["license"] = licence
+        return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in facts.items()), "---"])
+
+    def _what(self) -> str:
+        labels, method = self.run.labels, self.run.config["method"]
+        return (
+            f"Sorts a text into one of {len(labels)} classes ({', '.join(labels)}) and gives each class's"
+            f" probability. {self.run.base_name}, fine-tuned ({method}) on {self.run.data.name} and"
+            " exported to ONNX by Strop."
+        )
+
+    def _use(self) -> str:
+        return (
+            "In this folder:\n\n"
+            "```sh\n"
+            "strop inspect --verify .\n"
+            "strop serve .\n"
+            'strop query 127.0.0.1:8001 "A text."\n'
+            "```"
+        )
+
+    def _variants(self) -> str:
+        header = ("variant", "MB", "accuracy", "macro-F1", "of fp32", "agree", "batch", "calibration")
+        verdicts = "\n".join(f"- {candidate}" for candidate in self.candidates)
+        return (
+            f"Measured on the test split, {len(self.held_out.texts)} texts; what falls below"
+            f" {100 * self.config.gate:g}% of fp32's accuracy is not in the bundle. `strop inspect` shows"
+            " how fast each was when it was exported.\n\n"
+            f"{_table(header, map(_variant_row, self.candidates))}\n\n{verdicts}\n\n"
+            "Agree: the share of texts that get fp32's label. Batch: how far a probability ever moved between"
+            " a text alone and the same text in a batch, over up to 500 texts. Calibration: the expected"
+            " calibration error, which is how far a label's probability is from the share of right labels"
+            f" on average, over {CONFIDENCE_BINS} bins (Guo et al., On Calibration of Modern Neural"
+            " Networks, ICML 2017, equation 3)."
+        )
+
+    def _classes(self) -> str:
+        reference, *others = (candidate.variant.name for candidate in self.candidates)
+        header = ("class", "precision", "recall", "F1", "texts", *(f"F1 of {name}" for name in others))
+        compared = [self._scores(name).classes for name in others]
+        rows = [
+            (
+                one.label,
+                *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)),
+                str(one.support),
+                *(f"{classes[place].f1:.3f}" for classes in compared),
+            )
+            for place, one in enumerate(self._scores(reference).classes)
+        ]
+        return f"Of {reference} where no other is named, on the test split.\n\n{_table(header, rows)}"
+
+    def _confusions(self) -> str:
+        reference, labels = self.candidates[0].variant.name, self.run.labels
+        counts = self._scores(reference).confusion
+        if len(labels) <= MATRIX_CLASSES:
+            matrix = [(label, *map(str, row)) for label, row in zip(labels, counts, strict=True)]
+            grid = _table(("class", *labels), matrix)
+            return f"Texts of each class, by the label that {reference} gave.\n\n{grid}"
+        wrong = Counter(
+            {
+                (labels[truth], labels[found]): count
+                for truth, row in enumerate(counts)
+                for found, count in enumerate(row)
+                if count and truth != found
+            }
+        )
+        rows = [(*pair, str(count)) for pair, count in wrong.most_common(MATRIX_CLASSES)]
+        return f"The most frequent of {reference}.\n\n{_table(('class', 'label given', 'texts'), rows)}"
+
+    def _data(self) -> str:
+        parts = self.run.splits().parts
+        counts = [Counter(example.label for example in part) for part in parts.values()]
+        rows = [(label, *(_share(count, label) for count in counts)) for label in self.run.labels]
+        total = ("all", *(str(count.total()) for count in counts))
+        digest = f"sha256 of the texts and classes: `{self.run.data_sha256}`"
+        return f"{_table(('class', *parts), [*rows, total])}\n\n{digest}"
+
+    def _limits(self) -> str:
+        cut = sum(encoded.truncated for encoded in self.held_out.encoded)
+        return (
+            f"- A text of more than {self.run.max_tokens} tokens loses its end, as {cut} of the"
+            f" {len(self.held_out.texts)} test texts did; the reply says so.\n"
+            "- Languages: unknown. It was tested in those of its data, in the shares they have there.\n"
+            "- Not tested: texts from elsewhere, texts written to mislead it, and whether it errs more"
+            " often with some people's texts than with others'.\n"
+            "- Every text gets one of the classes, even where none fits."
+        )
+
+    def _licence(self) -> str:
+        if self.run.base_folder is None:
+            base = f"The hub page of {self.run.base_model} states the base model's."
+        elif licence := stated_licence(self.run.base_folder):
+            base = f"The base model's folder states: {licence}."
+        else:
+            base = "The base model's folder states none; ask its makers before you pass this on."
+        return f"{base} What its data allows is not recorded."
+
+    def _scores(self, variant: str) -> Scores:
+        return Scores.of(self.held_out.labels.tolist(), self.predictions[variant].tolist(), self.run.labels)
+
+
+def _variant_row(candidate: Candidate) -> Row:
+    variant, metrics = candidate.variant, candidate.variant.metrics
+    return (
+        variant.name,
+        f"{variant.bytes / 1e6:.1f}",
+        f"{metrics['accuracy']:.4f}",
+        f"{metrics['macro_f1']:.4f}",
+        f"{variant.share_of_reference:.2%}",
+        f"{metrics['agreement']:.2%}",
+        f"{metrics['batch_difference']:.2g}",
+        f"{metrics['calibration_error']:.4f}",
+    )
+
+
+def _share(counts: Counter[str], label: str) -> str:
+    return f"{counts[label]} ({counts[label] / counts.total():.1%})"
+
+
+def _table(header: Row, rows: Iterable[Row]) -> str:
+    """A Markdown table; its first column is read from the left, the others are numbers."""
+    rules = ("---", *["---:"] * (len(header) - 1))
+    escaped = (
+        [cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in (header, rules, *rows)
+    )
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)

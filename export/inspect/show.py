@@ -1,0 +1,112 @@
+"""A bundle and what was found of it, for a person in 80 columns or for a script."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..bundle import Bundle, Manifest, Variant
+from .findings import Findings
+
+COLUMNS = ("variant", "MB", "accuracy", "of fp32", "agree", "tokens/s", "provider", "layout")
+SIGNATURES = {
+    "none": "none",
+    "unchecked": "there is one; --public-key tells whether it is whose you trust",
+    "valid": "made with the private half of --public-key",
+    "wrong": "not made with the private half of --public-key",
+}
+
+OK, WRONG = Text("ok", style="green"), Text("wrong", style="bold red")
+
+
+def as_json(bundle: Bundle, findings: Findings) -> str:
+    """One object: the manifest as it is written, and the findings."""
+    manifest = json.loads(bundle.manifest.to_json())
+    return json.dumps({"manifest": manifest, "findings": asdict(findings)}, ensure_ascii=False) + "\n"
+
+
+def show(bundle: Bundle, findings: Findings, console: Console) -> None:
+    """Print it all."""
+    manifest = bundle.manifest
+    console.print(f"{manifest.name} {manifest.version}", style="bold")
+    console.print(_facts(_summary(manifest) | {"signature": SIGNATURES[findings.signature]}))
+    console.print(_variants(manifest))
+    console.print("\nwhere it comes from", style="bold")
+    console.print(_facts(manifest.provenance))
+    if findings.verified:
+        console.print("\nverified on this machine", style="bold")
+        console.print(_verified(manifest, findings))
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    size = sum(entry.bytes for entry in manifest.files.values()) / 1e6
+    return {
+        "task": manifest.task,
+        "labels": manifest.labels,
+        "limits": f"{manifest.max_tokens} tokens a text; the rest of a longer one is cut off",
+        "default": manifest.default_variant,
+        "files": f"{len(manifest.files)}, {size:.1f} MB",
+    }
+
+
+def _facts(facts: Mapping[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name.replace("_", " "), _phrase(value))
+    return table
+
+
+def _phrase(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name.replace('_', ' ')} {part}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def _variants(manifest: Manifest) -> Table:
+    table = Table(
+        *COLUMNS,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        caption="agree: share of texts that get fp32's label; tokens/s: one thread, on the host below",
+        caption_justify="left",
+    )
+    for column in table.columns[1:6]:
+        column.justify = "right"
+    for variant in manifest.variants:
+        table.add_row(*_row(variant))
+    return table
+
+
+def _row(variant: Variant) -> tuple[str, ...]:
+    return (
+        variant.name,
+        f"{variant.bytes / 1e6:.1f}",
+        f"{variant.metrics['accuracy']:.4f}",
+        f"{variant.share_of_reference:.2%}",
+        f"{variant.metrics['agreement']:.2%}",
+        f"{variant.tokens_per_second:,.0f}",
+        variant.provider.removesuffix("ExecutionProvider"),
+        variant.layout.kind,
+    )
+
+
+def _verified(manifest: Manifest, findings: Findings) -> Table:
+    table = Table.grid(padding=(0, 2))
+    if not findings.files:
+        count = len(manifest.files)
+        table.add_row(OK, "files", f"{count} of {count} as the manifest says, and no other")
+    for name, fault in findings.files.items():
+        table.add_row(WRONG, name, fault)
+    for check in findings.golden:
+        table.add_row(WRONG if check.fault else OK, f"{check.variant} golden", str(check))
+    return table
