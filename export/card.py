@@ -93,10 +93,10 @@ class Card:
             f" {100 * self.config.gate:g}% of fp32's accuracy is not in the bundle. `strop inspect` shows"
             " how fast each was when it was exported.\n\n"
             f"{_table(header, map(_variant_row, self.candidates))}\n\n{verdicts}\n\n"
-            "Agree: the share of texts that get fp32's label. Batch: how far a probability ever moved between"
-            " a text alone and the same text in a batch, over up to 500 texts. Calibration: the expected"
-            " calibration error, which is how far a label's probability is from the share of right labels"
-            f" on average, over {CONFIDENCE_BINS} bins (Guo et al., On Calibration of Modern Neural"
+            "Agree: the share of texts that get fp32's label. Batch: how far a probability ever moved"
+            " between a text alone and the same text in a batch, over up to 500 texts. Calibration: the"
+            " expected calibration error, which is how far a label's probability is from the share of right"
+            f" labels on average, over {CONFIDENCE_BINS} bins (Guo et al., On Calibration of Modern Neural"
             " Networks, ICML 2017, equation 3)."
         )
 
