@@ -57,6 +57,7 @@ def test_a_search_ships_the_front_and_a_second_one_goes_on_from_the_ledger(run, 
     report = build(config, steps)
     tried = {one.recipe for one in report.trials}
     assert {"fp32", "int8"} <= tried
+    assert all(one.peak_bytes > one.bytes for one in report.trials)
     assert {str(Recipe.parse(recipe, ("int8",)).shape) for recipe in tried} >= {"ffn50", "layers1"}
     assert {"teaching ffn50", "compressing to int8", "teaching layers1"} <= set(steps)
     shipped = {variant.name for variant in Bundle.open(tmp_path / "one").manifest.variants}
