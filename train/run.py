@@ -1,13 +1,14 @@
 """The run directory: what strop train leaves and strop export reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from strop.errors import InputError
 
+from .adapter import Adapter
 from .splits import Splits, load_splits
 
 if TYPE_CHECKING:
@@ -81,11 +82,14 @@ class Run:
             )
         return splits
 
-    def merged_model(self) -> "PreTrainedModel":
-        """The classifier, adapter merged, in eval mode, with eager attention, on the CPU."""
+    def merged_model(self, further: Sequence[Adapter] = (), own_weight: float = 1.0) -> "PreTrainedModel":
+        """The classifier, adapters merged, in eval mode, with eager attention, on the CPU.
+
+        ``further`` adapters are added to the run's own, which counts ``own_weight`` times.
+        """
         from .weights import load_weights
 
-        return load_weights(self.root, self.base_model, self.labels)
+        return load_weights(self.root, self.base_model, self.labels, own_weight=own_weight, further=further)
 
     @property
     def tokenizer_file(self) -> Path:
