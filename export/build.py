@@ -23,6 +23,7 @@ from .recipe import REFERENCE, Recipe
 from .report import PARETO_FILE, REPORT_FILE, Candidate, Report, draw_pareto
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source
+from .trained import further_adapters
 from .workshop import PRECISIONS, Precision, Progress, Workshop
 from .writer import seal, staged
 
@@ -160,6 +161,8 @@ def _write_rest(
             provenance={
                 "run": source.run.root.resolve().name,
                 "base_model": _portable(source.run.base_model),
+                "own_weight": config.own_weight,
+                "adapters": [f"{a.name}={a.weight:g}" for a in further_adapters(config, source.run)],
                 "data_sha256": source.run.data_sha256,
                 "held_out_texts": len(texts),
                 "gate": config.gate,

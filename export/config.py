@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -15,8 +16,22 @@ class ExportConfig:
     """What to make of a run, and how good it must be."""
 
     run: Path
-    """The run directory that strop train wrote."""
+    """The run directory that strop train wrote, or a peft adapter's folder (then with --data)."""
     _: KW_ONLY
+    adapters: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    """Further adapters of the same base to merge in, each a run's or a peft folder's PATH or
+    PATH=WEIGHT. Each adds its change of the base times its weight, 1 if none is given; heads are
+    averaged by weight."""
+    own_weight: float = 1.0
+    """Weight of RUN's own adapter beside --adapters; 0.5 and one PATH=0.5 is the mean of two."""
+    base: str | None = None
+    """For a peft folder: the model it was trained on. Default: the one that it names."""
+    data: Path | None = None
+    """For a peft folder: labelled data as for strop train; calibrates, and decides the gate."""
+    labels: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    """For a peft folder: the class names in the order of its class ids. Default: the base's."""
+    max_tokens: int | None = None
+    """For a peft folder: longest text in tokens. Default: what the base takes at most."""
     out: Path | None = None
     """Where the bundle goes; it must not exist yet. Default: bundles/NAME."""
     name: str | None = None
@@ -63,6 +78,8 @@ class ExportConfig:
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"{flag} is {value}; it must be above 0")
         require_at_least(self, calibration_texts=1, golden_examples=1, recover=0, seed=0)
+        if self.max_tokens is not None:
+            require_at_least(self, max_tokens=3)
         if not self.bundle_name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise InputError(
                 f"--name {self.bundle_name!r} can't name a model; use letters, digits, '.', '-' and '_'"

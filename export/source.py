@@ -14,20 +14,20 @@ from transformers import AutoTokenizer, PreTrainedModel
 from strop.errors import InputError
 from strop.train.batches import Item
 from strop.train.examples import Example
-from strop.train.run import Run
 
 from .bundle import Encoded, PackedLayout, TextEncoder
 from .config import ExportConfig
 from .evaluate import BATCH_TOKENS, HeldOut
 from .packed import packed_layout
 from .shapes.teaching import UNLABELLED
+from .trained import Trained, further_adapters, open_trained
 
 
 @dataclass(frozen=True)
 class Source:
     """A run, read once."""
 
-    run: Run
+    run: Trained
     model: PreTrainedModel
     layout: PackedLayout
     lessons: Sequence[Item]
@@ -46,9 +46,9 @@ class Source:
     @classmethod
     def open(cls, config: ExportConfig) -> Self:
         """Read the run and its data; ``InputError`` when it is incomplete or its data changed."""
-        run = Run.open(config.run)
+        run = open_trained(config)
         splits = run.splits()
-        model = run.merged_model()
+        model = run.merged_model(further_adapters(config, run), config.own_weight)
         encoder = TextEncoder(run.tokenizer_file, run.max_tokens)
         tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
         train = encoder.encode([example.text for example in splits.train])
