@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -43,6 +43,10 @@ class ExportConfig:
     A recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of the
     feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers to compute
     with: int8, or layers3+ffn50+int8."""
+    exporter: Literal["torch", "optimum"] = "torch"
+    """What writes the graphs: torch, packed and without padding; or Hugging Face optimum, which knows
+    int8 and int8-dynamic, whose graphs take padded rectangles, and which gets an environment of its
+    own in the cache on first use (1.3 GB). For comparison, or where you rely on optimum."""
     search: bool = False
     """Look for the cheapest forms instead: recipes are tried one after the other, and the bundle gets
     those that nothing else beats in both accuracy and cost. What was measured stays with the run, so

@@ -15,9 +15,10 @@ from strop.errors import InputError
 from strop.train.batches import Item
 from strop.train.examples import Example
 
-from .bundle import Encoded, PackedLayout, TextEncoder
+from .bundle import Encoded, Layout, TextEncoder
 from .config import ExportConfig
 from .evaluate import BATCH_TOKENS, HeldOut
+from .optimum.graphs import masked_layout
 from .packed import packed_layout
 from .shapes.teaching import UNLABELLED
 from .trained import Trained, further_adapters, open_trained
@@ -29,7 +30,7 @@ class Source:
 
     run: Trained
     model: PreTrainedModel
-    layout: PackedLayout
+    layout: Layout
     lessons: Sequence[Item]
     """Training texts with their class, then the unlabelled ones."""
     calibration: Sequence[Encoded]
@@ -58,7 +59,7 @@ class Source:
         return cls(
             run=run,
             model=model,
-            layout=packed_layout(model),
+            layout=masked_layout(model) if config.exporter == "optimum" else packed_layout(model),
             lessons=[
                 Item(input_ids=one.ids.tolist(), labels=label)
                 for one, label in zip(

@@ -1,7 +1,7 @@
 """The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
 
 from .golden import GoldenExample
-from .layout import Layout, PackedLayout, PaddedLayout
+from .layout import Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, FileEntry, Manifest, Variant
 from .session import Session, softmax
 from .tokenizer import Encoded, TextEncoder
@@ -13,6 +13,7 @@ __all__ = [
     "GoldenExample",
     "Layout",
     "Manifest",
+    "MaskedLayout",
     "PackedLayout",
     "PaddedLayout",
     "Session",
