@@ -7,12 +7,12 @@ SOURCES := $(STAGES:%=strop/%/) strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test lint format proto check-proto data train export serve query bench tune bench-export bench-serve clean
+.PHONY: help setup demo test test-optimum lint format proto check-proto data train export serve query bench tune bench-export bench-serve clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 	@echo "data train export serve query bench tune"
-	@echo "            one stage; options in ARGS: make train ARGS='data --out runs/mine'"
+	@echo "              one stage; options in ARGS: make train ARGS='data --out runs/mine'"
 
 setup: $(VENV)/ready  ## install everything into .venv
 
@@ -27,6 +27,10 @@ demo: setup  ## the whole line on real sentences: data, train, export, serve, be
 
 test: setup  ## every test that needs no GPU
 	$(BIN)/pytest $(ARGS)
+
+test-optimum: setup  ## optimum's export against ours, in an environment of its own: 1.3 GB, minutes at first
+	$(BIN)/python -m strop.export.optimum.environment
+	$(BIN)/pytest tests/export/test_optimum.py $(ARGS)
 
 lint: setup  ## formatting, lint, types, and the generated stubs
 	$(BIN)/ruff format --check $(SOURCES)

@@ -24,7 +24,8 @@ from .recipe import REFERENCE, Recipe
 from .report import PARETO_FILE, REPORT_FILE, Candidate, Report, draw_pareto
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source
-from .workshop import PRECISIONS, Precision, Progress, Workshop
+from .trained import base_name, further_adapters
+from .workshop import BY_EXPORTER, Precision, Progress, Workshop
 from .writer import seal, staged
 
 PROVIDER = "CPUExecutionProvider"
@@ -32,13 +33,14 @@ PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "tran
 
 
 def build(
-    config: ExportConfig, progress: Progress, precisions: Mapping[str, Precision] = PRECISIONS
+    config: ExportConfig, progress: Progress, precisions: Mapping[str, Precision] | None = None
 ) -> Report:
     """Write the bundle of ``config.run``; returns what was found on the way.
 
     Raises ``InputError`` when the run is incomplete, its data changed, a recipe asks for more than
     the model has, or the bundle exists, and ``StropError`` when a graph does not agree with torch.
     """
+    precisions = BY_EXPORTER[config.exporter] if precisions is None else precisions
     recipes = [Recipe.parse(text, tuple(precisions)) for text in config.recipes]
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
@@ -163,9 +165,12 @@ def _write_rest(
             variants=tuple(shipped),
             provenance={
                 "run": source.run.root.resolve().name,
-                "base_model": source.run.base_name,
+                "base_model": base_name(source.run),
+                "own_weight": config.own_weight,
+                "adapters": [f"{a.name}={a.weight:g}" for a in further_adapters(config, source.run)],
                 "data_sha256": source.run.data_sha256,
                 "held_out_texts": len(texts),
+                "exporter": config.exporter,
                 "gate": config.gate,
                 "seed": config.seed,
                 "calibration_texts": len(source.calibration),

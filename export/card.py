@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.train.run import Run
 from strop.train.scores import Scores
 
 from .config import ExportConfig
 from .evaluate import CONFIDENCE_BINS, HeldOut
 from .licence import stated_licence
 from .report import Candidate
+from .trained import Trained, base_folder, base_name
 
 CARD_FILE = "README.md"
 # Of more classes a matrix is too wide to read.
@@ -32,7 +32,7 @@ class Card:
     """What the card is made from."""
 
     config: ExportConfig
-    run: Run
+    run: Trained
     held_out: HeldOut
     candidates: Sequence[Candidate]
     """Every variant that was tried; the first is the reference."""
@@ -61,17 +61,17 @@ class Card:
             "tags": ["strop"],
             "metrics": ["accuracy", "f1"],
         }
-        if self.run.base_folder is None:
+        if (folder := base_folder(self.run)) is None:
             facts["base_model"] = self.run.base_model
-        elif re.fullmatch(r"[a-z0-9.-]+", licence := stated_licence(self.run.base_folder) or ""):
+        elif re.fullmatch(r"[a-z0-9.-]+", licence := stated_licence(folder) or ""):
             facts["license"] = licence
         return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in facts.items()), "---"])
 
     def _what(self) -> str:
-        labels, method = self.run.labels, self.run.config["method"]
+        labels, method = self.run.labels, self.run.method
         return (
             f"Sorts a text into one of {len(labels)} classes ({', '.join(labels)}) and gives each class's"
-            f" probability. {self.run.base_name}, fine-tuned ({method}) on {self.run.data.name} and"
+            f" probability. {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and"
             " exported to ONNX by Strop."
         )
 
@@ -153,9 +153,9 @@ class Card:
         )
 
     def _licence(self) -> str:
-        if self.run.base_folder is None:
+        if (folder := base_folder(self.run)) is None:
             base = f"The hub page of {self.run.base_model} states the base model's."
-        elif licence := stated_licence(self.run.base_folder):
+        elif licence := stated_licence(folder):
             base = f"The base model's folder states: {licence}."
         else:
             base = "The base model's folder states none; ask its makers before you pass this on."

@@ -2,6 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,8 +16,22 @@ class ExportConfig:
     """What to make of a run, and how good it must be."""
 
     run: Path
-    """The run directory that strop train wrote."""
+    """The run directory that strop train wrote, or a peft adapter's folder (then with --data)."""
     _: KW_ONLY
+    adapters: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    """Further adapters of the same base to merge in, each a run's or a peft folder's PATH or
+    PATH=WEIGHT. Each adds its change of the base times its weight, 1 if none is given; heads are
+    averaged by weight."""
+    own_weight: float = 1.0
+    """Weight of RUN's own adapter beside --adapters; 0.5 and one PATH=0.5 is the mean of two."""
+    base: str | None = None
+    """For a peft folder: the model it was trained on. Default: the one that it names."""
+    data: Path | None = None
+    """For a peft folder: labelled data as for strop train; calibrates, and decides the gate."""
+    labels: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
+    """For a peft folder: the class names in the order of its class ids. Default: the base's."""
+    max_tokens: int | None = None
+    """For a peft folder: longest text in tokens. Default: what the base takes at most."""
     out: Path | None = None
     """Where the bundle goes; it must not exist yet. Default: bundles/NAME."""
     name: str | None = None
@@ -28,6 +43,10 @@ class ExportConfig:
     A recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of the
     feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers to compute
     with: int8, or layers3+ffn50+int8."""
+    exporter: Literal["torch", "optimum"] = "torch"
+    """What writes the graphs: torch, packed and without padding; or Hugging Face optimum, which knows
+    int8 and int8-dynamic, whose graphs take padded rectangles, and which gets an environment of its
+    own in the cache on first use (1.3 GB). For comparison, or where you rely on optimum."""
     search: bool = False
     """Look for the cheapest forms instead: recipes are tried one after the other, and the bundle gets
     those that nothing else beats in both accuracy and cost. What was measured stays with the run, so
@@ -63,6 +82,8 @@ class ExportConfig:
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"{flag} is {value}; it must be above 0")
         require_at_least(self, calibration_texts=1, golden_examples=1, recover=0, seed=0)
+        if self.max_tokens is not None:
+            require_at_least(self, max_tokens=3)
         if not self.bundle_name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise InputError(
                 f"--name {self.bundle_name!r} can't name a model; use letters, digits, '.', '-' and '_'"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from strop.train.scores import headline
 
-from .bundle import Encoded, PackedLayout, Session, softmax
+from .bundle import Encoded, Layout, Session, softmax
 
 # Tokens in a measured batch: what strop serve takes at most, where packed texts ran fastest on x86.
 BATCH_TOKENS = 384
@@ -69,7 +69,7 @@ class Measurement:
 
 def measure(
     sessions: Mapping[str, Session],
-    layout: PackedLayout,
+    layout: Layout,
     held_out: HeldOut,
     progress: Callable[[int, int], None],
 ) -> dict[str, Measurement]:
@@ -106,7 +106,7 @@ def measure(
 
 
 def _alone(
-    sessions: Mapping[str, Session], layout: PackedLayout, held_out: HeldOut
+    sessions: Mapping[str, Session], layout: Layout, held_out: HeldOut
 ) -> dict[str, tuple[NDArray[np.float32], float]]:
     """Probabilities of the first texts alone, in turn as in ``measure``, and the median seconds."""
     rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in sessions}

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from strop.errors import StropError
 
-from .bundle import PackedLayout, Session
+from .bundle import Layout, Session
 from .packed import PackedClassifier
 
 OPSET = 20
@@ -25,17 +25,15 @@ PARITY = 1e-3
 
 def export_graph(
     model: PreTrainedModel,
-    layout: PackedLayout,
+    layout: Layout,
     examples: Sequence[NDArray[np.int64]],
     path: Path,
 ) -> None:
-    """Write ``model`` to ``path`` and compare its logits with the model's, one example at a time.
+    """Write ``model`` to ``path`` and compare its logits with the model's.
 
-    The graph takes every layout's inputs. Raises ``StropError`` when any logit differs by more than
-    ``PARITY``.
+    The graph takes the inputs of a packed ``layout`` and of its padded form. Raises ``StropError`` when
+    they differ.
     """
-    with torch.no_grad():
-        rows = [model(torch.from_numpy(ids)[np.newaxis]).logits for ids in examples]
     # Traced as a rectangle of two rows: the exporter would take a dimension of 1 for a constant.
     traced = layout.padded().feeds([examples[0]] * 2)
     with _quiet():
@@ -57,6 +55,18 @@ def export_graph(
             # It names the source file of each operator, and those lie elsewhere on every machine.
             node.metadata_props.clear()
         program.save(path, external_data=False)
+    require_parity(model, layout, examples, path)
+
+
+def require_parity(
+    model: PreTrainedModel, layout: Layout, examples: Sequence[NDArray[np.int64]], path: Path
+) -> None:
+    """Compare a graph's logits with the model's, which takes the examples one at a time.
+
+    Raises ``StropError`` when any logit differs by more than ``PARITY``.
+    """
+    with torch.no_grad():
+        rows = [model(torch.from_numpy(ids)[np.newaxis]).logits for ids in examples]
     found = Session(path).run(layout.feeds(examples))
     difference = float(np.abs(found - torch.cat(rows).numpy()).max())
     if not difference <= PARITY:

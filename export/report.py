@@ -21,7 +21,7 @@ VARIANTS = ("variant", "MB", "accuracy", "of fp32", "agree", "ECE", "× fp32", "
 TRIALS = ("recipe", "MB", "peak MB", "accuracy", "of fp32", "agree", "ECE", "× fp32", "ms", "made in")
 LEGEND = (
     "agree: share of texts that get fp32's label; ECE: expected calibration error; × fp32: tokens per"
-    " second over fp32's, one thread, packed batches; ms: a text alone; $/M: a million texts with every"
+    " second over fp32's, one thread, in batches; ms: a text alone; $/M: a million texts with every"
     " core computing, at --price-per-hour."
 )
 

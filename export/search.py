@@ -42,7 +42,7 @@ class Trial:
     agreement: float
     calibration_error: float
     speedup: float
-    """Over fp32, both measured in turn, one thread, packed batches."""
+    """Over fp32, both measured in turn, one thread, in batches."""
     milliseconds_alone: float
     bytes: int
     peak_bytes: int
@@ -86,6 +86,7 @@ def search_folder(config: ExportConfig, source: Source) -> Path:
         "recover": config.recover,
         "calibration_texts": config.calibration_texts,
         "seed": config.seed,
+        "exporter": config.exporter,
         "cpu": str(read_host()),
         "versions": read_versions(PACKAGES),
     }

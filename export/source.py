@@ -14,22 +14,23 @@ from transformers import AutoTokenizer, PreTrainedModel
 from strop.errors import InputError
 from strop.train.batches import Item
 from strop.train.examples import Example
-from strop.train.run import Run
 
-from .bundle import Encoded, PackedLayout, TextEncoder
+from .bundle import Encoded, Layout, TextEncoder
 from .config import ExportConfig
 from .evaluate import BATCH_TOKENS, HeldOut
+from .optimum.graphs import masked_layout
 from .packed import packed_layout
 from .shapes.teaching import UNLABELLED
+from .trained import Trained, further_adapters, open_trained
 
 
 @dataclass(frozen=True)
 class Source:
     """A run, read once."""
 
-    run: Run
+    run: Trained
     model: PreTrainedModel
-    layout: PackedLayout
+    layout: Layout
     lessons: Sequence[Item]
     """Training texts with their class, then the unlabelled ones."""
     calibration: Sequence[Encoded]
@@ -46,9 +47,9 @@ class Source:
     @classmethod
     def open(cls, config: ExportConfig) -> Self:
         """Read the run and its data; ``InputError`` when it is incomplete or its data changed."""
-        run = Run.open(config.run)
+        run = open_trained(config)
         splits = run.splits()
-        model = run.merged_model()
+        model = run.merged_model(further_adapters(config, run), config.own_weight)
         encoder = TextEncoder(run.tokenizer_file, run.max_tokens)
         tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
         train = encoder.encode([example.text for example in splits.train])
@@ -58,7 +59,7 @@ class Source:
         return cls(
             run=run,
             model=model,
-            layout=packed_layout(model),
+            layout=masked_layout(model) if config.exporter == "optimum" else packed_layout(model),
             lessons=[
                 Item(input_ids=one.ids.tolist(), labels=label)
                 for one, label in zip(

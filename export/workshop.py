@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from .config import ExportConfig
 from .graph import export_graph
+from .optimum.graphs import OPTIMUM_PRECISIONS, export_through_optimum
 from .quantise import Feeds, quantise_int8
 from .recipe import REFERENCE, Recipe, Shape
 from .shapes import Importance, Lesson, cut, measure_importance, teach, trim_vocabulary
@@ -20,6 +21,10 @@ IMPORTANCE_TEXTS = 512
 # Each writes the compressed form of an fp32 graph to another file, given calibration feeds.
 Precision = Callable[[Path, Path, Iterable[Feeds]], None]
 PRECISIONS: Mapping[str, Precision] = {"int8": quantise_int8}
+BY_EXPORTER: Mapping[str, Mapping[str, Precision]] = {
+    "torch": PRECISIONS,
+    "optimum": OPTIMUM_PRECISIONS,
+}
 
 
 class Progress(Protocol):
@@ -59,7 +64,8 @@ class Workshop:
         if recipe.precision == REFERENCE:
             model = self._shaped(recipe.shape)
             self._progress.step(f"writing the graph of {recipe}")
-            export_graph(model, self._source.layout, next(iter(self._source.calibration_batches())), draft)
+            export = export_through_optimum if self._config.exporter == "optimum" else export_graph
+            export(model, self._source.layout, next(iter(self._source.calibration_batches())), draft)
         else:
             whole = self.graph(Recipe(recipe.shape, REFERENCE))
             self._progress.step(f"compressing to {recipe}")

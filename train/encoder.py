@@ -100,7 +100,7 @@ class Encoder:
     def classifier(
         self, labels: Sequence[str], *, attention: str | None = None
     ) -> tuple[PreTrainedModel, tuple[str, ...]]:
-        """Itself with a classification head, and the names of the modules that are not yet trained.
+        """Itself with a classification head, and the names of the modules that nobody has trained.
 
         Those come out different each time, so whoever trains must keep them whole. Raises
         ``InputError`` when the weights can't be read or lack a part of the encoder.
@@ -126,7 +126,7 @@ class Encoder:
                 f"model {self.name} lacks the weights of its {', '.join(sorted(lacking))};"
                 " give a whole pretrained encoder"
             )
-        return model, tuple(sorted(heads | {"classifier"}))
+        return model, tuple(sorted(heads))
 
 
 def _unreadable(name: str, error: Exception) -> InputError:

@@ -1,13 +1,14 @@
 """The run directory: what strop train leaves and strop export reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from strop.errors import InputError
 
+from .adapter import Adapter
 from .splits import Splits, load_splits
 
 if TYPE_CHECKING:
@@ -81,21 +82,24 @@ class Run:
             )
         return splits
 
-    def merged_model(self) -> "PreTrainedModel":
-        """The classifier, adapter merged, in eval mode, with eager attention, on the CPU."""
+    def merged_model(self, further: Sequence[Adapter] = (), own_weight: float = 1.0) -> "PreTrainedModel":
+        """The classifier, adapters merged, in eval mode, with eager attention, on the CPU.
+
+        ``further`` adapters are added to the run's own, which counts ``own_weight`` times.
+        """
         from .weights import load_weights
 
-        return load_weights(self.root, self.base_model, self.labels)
+        return load_weights(self.root, self.base_model, self.labels, own_weight=own_weight, further=further)
 
     @property
-    def base_folder(self) -> Path | None:
-        """Where the base model lies, if it isn't from the hub."""
-        return path if (path := Path(self.base_model)).is_absolute() else None
+    def method(self) -> str:
+        """How it was fine-tuned."""
+        return str(self.config["method"])
 
     @property
-    def base_name(self) -> str:
-        """A hub id as it is, a folder by its name alone: where it lay is nobody else's business."""
-        return self.base_folder.name if self.base_folder else self.base_model
+    def data_name(self) -> str:
+        """What its data is called."""
+        return self.data.name
 
     @property
     def tokenizer_file(self) -> Path:

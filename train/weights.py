@@ -3,15 +3,17 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import PreTrainedModel
 
+from strop.errors import InputError
+
+from .adapter import ADAPTER_FOLDER, Adapter
 from .config import TrainConfig
 from .encoder import Encoder
+from .merge import merged_classifier
 
-ADAPTER_FOLDER = "adapter"
 MODEL_FOLDER = "model"
 
 
@@ -28,7 +30,7 @@ def trainable(encoder: Encoder, labels: Sequence[str], config: TrainConfig) -> P
             lora_alpha=config.alpha,
             lora_dropout=config.lora_dropout,
             target_modules="all-linear",
-            modules_to_save=list(untrained),
+            modules_to_save=sorted({*untrained, "classifier"}),
         ),
     )
 
@@ -45,16 +47,21 @@ def save_weights(model: PreTrainedModel | PeftModel, root: Path) -> None:
     (folder / "README.md").unlink()  # an unfilled template
 
 
-def load_weights(root: Path, base_model: str, labels: Sequence[str]) -> PreTrainedModel:
-    """The classifier of a run directory, adapter merged, in eval mode, with eager attention.
+def load_weights(
+    root: Path,
+    base_model: str,
+    labels: Sequence[str],
+    *,
+    own_weight: float = 1.0,
+    further: Sequence[Adapter] = (),
+) -> PreTrainedModel:
+    """The classifier of a run directory, its adapter and ``further`` ones merged, as ``merge`` leaves it.
 
-    Raises ``InputError`` when the base model can't be had.
+    Raises ``InputError`` when the base model or an adapter can't be had, or doesn't fit.
     """
     whole = root / MODEL_FOLDER
-    encoder = Encoder.open(str(whole) if whole.is_dir() else base_model)
-    model, _ = encoder.classifier(labels, attention="eager")
     if not whole.is_dir():
-        adapted = PeftModel.from_pretrained(model, str(root / ADAPTER_FOLDER))
-        model = cast(PreTrainedModel, adapted.merge_and_unload())
-    model.train(False)
-    return model
+        return merged_classifier(base_model, labels, Adapter(root / ADAPTER_FOLDER, own_weight), further)
+    if own_weight != 1.0:
+        raise InputError(f"--own-weight is {own_weight}, but {root} has no adapter to weigh; leave it out")
+    return merged_classifier(str(whole), labels, None, further)

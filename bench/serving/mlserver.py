@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,8 +18,9 @@ from typing import Any
 import grpc
 
 import strop
+from strop.environment import Environment
 from strop.errors import StropError
-from strop.host import default_cache, usable_cores
+from strop.host import usable_cores
 from strop.proto import open_inference_pb2
 
 from .setting import Setting
@@ -78,23 +78,11 @@ def requirements() -> list[str]:
 def environment() -> str:
     """The Python of an environment with MLServer, built in the cache on first use (minutes).
 
-    It gets its name once it is whole. Raises ``StropError`` with pip's reason when it can't be built.
+    Raises ``StropError`` with the reason when it can't be built.
     """
     if sys.version_info >= (3, 13):
         raise StropError(f"MLServer {MLSERVER} needs Python below 3.13; leave mlserver out of --parts")
-    folder = default_cache() / f"mlserver-{MLSERVER}"
-    stamp, wanted = folder / "requirements.txt", "\n".join(requirements()) + "\n"
-    python = folder / "bin" / "python"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return str(python)
-    venv.create(folder, with_pip=True, clear=True, symlinks=True)
-    pip = (str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
-    done = subprocess.run((*pip, *requirements()), capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1]
-        raise StropError(f"MLServer could not be installed: {reason}; check pip's index, run this again")
-    stamp.write_text(wanted, encoding="utf-8")
-    return str(python)
+    return str(Environment(f"mlserver-{MLSERVER}", (tuple(requirements()),)).make())
 
 
 @contextlib.contextmanager

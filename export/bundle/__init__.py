@@ -3,7 +3,7 @@
 from .drift import Drift
 from .files import FileEntry
 from .golden import GoldenExample
-from .layout import Layout, PackedLayout, PaddedLayout
+from .layout import Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
 from .session import Session, softmax
 from .tokenizer import Encoded, TextEncoder
@@ -16,6 +16,7 @@ __all__ = [
     "GoldenExample",
     "Layout",
     "Manifest",
+    "MaskedLayout",
     "PackedLayout",
     "PaddedLayout",
     "Session",

@@ -1,4 +1,4 @@
-"""How a variant's graph takes several texts at once: packed end to end, or padded to a rectangle."""
+"""How a variant's graph takes several texts at once: packed end to end, or as a padded rectangle."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -71,7 +71,7 @@ class Layout(ABC):
         where ``slots`` is 0 and never counts; ``starts`` [n] is the flat index of each first token.
         """
 
-    def padded(self) -> "PaddedLayout":
+    def padded(self) -> "Layout":
         """The rectangle that the same graph takes."""
         return PaddedLayout(**asdict(self))
 
@@ -137,24 +137,44 @@ class PaddedLayout(Layout):
 
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
         """A row for each sequence: b is n and t the longest length, aligned; slots are tokens."""
-        lengths = np.array([len(sequence) for sequence in sequences])
-        shape = len(lengths), self._aligned(int(lengths.max()))
-        within = np.broadcast_to(np.arange(shape[1]), shape)
-        real = within < lengths[:, np.newaxis]
-        input_ids = np.full(shape, self.pad_token_id, dtype=np.int64)
-        input_ids[real] = np.concatenate(sequences)
-        slots = np.arange(input_ids.size).reshape(shape)
+        input_ids, real = self._rectangle(sequences)
+        slots = np.arange(input_ids.size).reshape(input_ids.shape)
         return {
             "input_ids": input_ids,
-            "position_ids": np.where(real, within, 0) + self.first_position,
+            "position_ids": np.where(real, np.arange(real.shape[1]), 0) + self.first_position,
             "slots": slots,
-            "segment_ids": real * np.arange(1, len(lengths) + 1)[:, np.newaxis],
+            "segment_ids": real * np.arange(1, len(real) + 1)[:, np.newaxis],
             "places": slots,
             "starts": slots[:, 0].copy(),
         }
 
+    def _rectangle(self, sequences: Sequence[IntArray]) -> tuple[IntArray, NDArray[np.bool_]]:
+        """Token ids [n, t] and where they are real; t is the longest length, aligned."""
+        lengths = np.array([len(sequence) for sequence in sequences])
+        real = np.arange(self._aligned(int(lengths.max()))) < lengths[:, np.newaxis]
+        input_ids = np.full(real.shape, self.pad_token_id, dtype=np.int64)
+        input_ids[real] = np.concatenate(sequences)
+        return input_ids, real
 
-_KINDS: dict[str, type[Layout]] = {layout.kind: layout for layout in (PackedLayout, PaddedLayout)}
+
+class MaskedLayout(PaddedLayout):
+    """The padded rectangle with a mask, as a transformers model takes it: graphs of other exporters."""
+
+    kind = "masked"
+
+    def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
+        """``input_ids`` and ``attention_mask`` alone, both [n, t]: t is the longest length, aligned."""
+        input_ids, real = self._rectangle(sequences)
+        return {"input_ids": input_ids, "attention_mask": real.astype(np.int64)}
+
+    def padded(self) -> Layout:
+        """Itself: it is a rectangle."""
+        return self
+
+
+_KINDS: dict[str, type[Layout]] = {
+    layout.kind: layout for layout in (PackedLayout, PaddedLayout, MaskedLayout)
+}
 
 
 def _fill_rows(sizes: Sequence[int]) -> tuple[int, int, list[int]]:

@@ -47,7 +47,7 @@ class Variant:
     share_interval: tuple[float, float]
     """95 % interval of that share."""
     tokens_per_second: float
-    """Measured at export on one thread over packed batches, padding not counted."""
+    """Measured at export on one thread over batches in its layout, padding not counted."""
     speedup: float
     """The same over fp32's, both measured in turn."""
     milliseconds_alone: float

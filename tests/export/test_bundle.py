@@ -93,7 +93,10 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
         ({"schema": "strop.bundle/9"}, "its schema is 'strop.bundle/9'"),
         ({"files": {"../secret": {"sha256": "", "bytes": 0}}}, "lies outside the bundle"),
         ({"colour": "red"}, "colour"),
-        ({"variants": [asdict(VARIANT)]}, "layout's kind is None and this Strop reads packed, padded"),
+        (
+            {"variants": [asdict(VARIANT)]},
+            "layout's kind is None and this Strop reads packed, padded, masked",
+        ),
     ],
 )
 def test_a_manifest_that_says_something_else_is_refused(bundle, change, message):

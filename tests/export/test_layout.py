@@ -1,11 +1,13 @@
 """The layouts, over open inputs."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.export.bundle import Layout, PackedLayout, PaddedLayout
+from strop.export.bundle import Layout, MaskedLayout, PackedLayout, PaddedLayout
 from strop.export.bundle.layout import BLOCK
 
 layouts = st.builds(
@@ -99,3 +101,15 @@ def test_a_layout_survives_the_manifest(layout):
 def test_an_unknown_kind_of_layout_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match="kind is 'ragged' and this Strop reads packed, padded"):
         Layout.from_fields({"kind": "ragged"})
+
+
+@given(layouts, sequences)
+def test_a_masked_rectangle_has_the_padded_one_s_tokens_and_masks_the_rest(layout, sequences):
+    padded = PaddedLayout(**asdict(layout))
+    masked = MaskedLayout(**asdict(layout))
+    feeds, known = masked.feeds(sequences), padded.feeds(sequences)
+    np.testing.assert_array_equal(feeds["input_ids"], known["input_ids"])
+    np.testing.assert_array_equal(feeds["attention_mask"], known["segment_ids"] > 0)
+    assert feeds["attention_mask"].dtype == np.int64
+    assert masked.padded() is masked
+    assert Layout.from_fields(masked.to_fields()) == masked

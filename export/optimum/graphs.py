@@ -1,0 +1,76 @@
+"""A model's graphs through optimum, to which it is handed over as a plain Hugging Face folder."""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from strop.errors import StropError
+from strop.train.encoder import first_position
+
+from ..bundle import Layout, MaskedLayout
+from ..graph import require_parity
+from ..packed import ALIGNMENT
+from .environment import ENVIRONMENT
+
+WORKER = Path(__file__).with_name("worker.py")
+
+
+def masked_layout(model: PreTrainedModel) -> MaskedLayout:
+    """The layout that a model's graph from optimum expects."""
+    config = model.config
+    return MaskedLayout(
+        alignment=ALIGNMENT, first_position=first_position(config), pad_token_id=config.pad_token_id
+    )
+
+
+def export_through_optimum(
+    model: PreTrainedModel, layout: Layout, examples: Sequence[NDArray[np.int64]], path: Path
+) -> None:
+    """Write ``model`` to ``path`` and compare its logits with the model's, as ``export_graph`` does.
+
+    Raises ``StropError`` when optimum fails, or when they differ.
+    """
+    with tempfile.TemporaryDirectory(prefix="strop-optimum-") as folder:
+        model.save_pretrained(folder)
+        _run("export", folder, str(path))
+    require_parity(model, layout, examples, path)
+
+
+def _quantise(
+    kind: str, source: Path, target: Path, calibration: Iterable[Mapping[str, NDArray[np.int64]]]
+) -> None:
+    """Write the int8 form of the graph ``source`` to ``target``; the feeds fix a static one's ranges."""
+    rows = [
+        dict(zip(feeds, row, strict=True))
+        for feeds in calibration
+        for row in zip(*(array.tolist() for array in feeds.values()), strict=True)
+    ]
+    with tempfile.TemporaryDirectory(prefix="strop-optimum-") as folder:
+        texts = Path(folder) / "calibration.json"
+        texts.write_text(json.dumps(rows), encoding="utf-8")
+        _run("quantise", str(source), str(target), kind, str(texts))
+
+
+OPTIMUM_PRECISIONS = {"int8": partial(_quantise, "static"), "int8-dynamic": partial(_quantise, "dynamic")}
+"""By name, what writes the compressed form of a graph to another file, given calibration feeds."""
+
+
+def _run(*arguments: str) -> None:
+    """Let the worker do one job; ``StropError`` with its last words when it fails."""
+    done = subprocess.run(
+        [str(ENVIRONMENT.make()), "-I", str(WORKER), *arguments],
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StropError(f"optimum could not {arguments[0]}: {done.stderr.strip().splitlines()[-1]}")

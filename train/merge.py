@@ -1,0 +1,170 @@
+"""Merge adapters into their base: any peft method that changes weights, several with a weight each."""
+
+import copy
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from peft import PeftConfig, PeftModel, get_peft_model
+from peft.utils import ModulesToSaveWrapper
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from strop.errors import InputError, StropError
+
+from .adapter import Adapter
+from .encoder import Encoder
+
+# Largest absolute difference of a logit between an adapter beside its base and merged into it.
+TOLERANCE = 1e-4
+UNFIT = (KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError)
+# peft calls it missing in each layer, although they share the one that was loaded.
+SHARED = "vblora_vector_bank"
+
+
+def merged_classifier(
+    base_model: str, labels: Sequence[str], own: Adapter | None, further: Sequence[Adapter] = ()
+) -> PreTrainedModel:
+    """The base's classifier with its adapters merged: fp32, in eval mode, with eager attention.
+
+    ``further`` adapters must have been trained on the same base as ``own`` or, where that is None, on
+    ``base_model`` itself. Raises ``InputError`` for a base or an adapter that can't be had, doesn't
+    fit or can't be merged, and ``StropError`` when merging changes an adapter's answers.
+    """
+    encoder = Encoder.open(base_model)
+    _require_one_base(encoder.name, own, further)
+    model, untrained = encoder.classifier(labels, attention="eager")
+    # Half precision would round a small delta away.
+    model.float()  # type: ignore[no-untyped-call]
+    model.train(False)
+    adapters = (own, *further) if own else tuple(further)
+    parts = [_merge_alone(copy.deepcopy(model), adapter, encoder.name) for adapter in adapters]
+    for module in untrained:
+        if not any(part.holds(module) for part in parts):
+            raise InputError(f"nobody trained the {module}: neither {encoder.name} nor an adapter has it")
+    if [part.weight for part in parts] == [1.0]:
+        return parts[0].model
+    _add_up(model, parts, untrained)
+    return model
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One adapter merged into the base alone."""
+
+    weight: float
+    model: PreTrainedModel
+    whole: frozenset[str]
+    """The modules that it brings instead of changing them: its head, mostly."""
+
+    def holds(self, name: str) -> bool:
+        """Whether it brings the module, or the one that a parameter is of."""
+        return _is_within(name, self.whole)
+
+
+def _merge_alone(model: PreTrainedModel, adapter: Adapter, base: str) -> _Part:
+    """Merge one adapter into ``model``, which is changed, and compare the logits."""
+    adapted = _load(model, adapter, base)
+    whole = frozenset(getattr(adapted.peft_config["default"], "modules_to_save", None) or ())
+    ids = _probe(model.config.vocab_size)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    with torch.no_grad():
+        try:
+            before = adapted(**inputs).logits
+            merged = cast(PreTrainedModel, adapted.merge_and_unload(safe_merge=True))
+        except (AttributeError, NotImplementedError, ValueError) as error:
+            raise _unmergeable(adapter, f"peft can't ({error})") from error
+        _unwrap(merged)
+        difference = float((merged(**inputs).logits - before).abs().max())
+    if not difference <= TOLERANCE:
+        raise StropError(
+            f"merging adapter {adapter.folder} moves its logits by {difference:.2g}, more than"
+            f" {TOLERANCE:g}; give it in fp32, or an adapter of another method"
+        )
+    return _Part(adapter.weight, merged, whole)
+
+
+def _load(model: PreTrainedModel, adapter: Adapter, base: str) -> PeftModel:
+    """``model`` with the adapter beside it; ``InputError`` unless every tensor finds its place."""
+    try:
+        config = PeftConfig.from_pretrained(str(adapter.folder))
+        if config.is_prompt_learning:
+            raise _unmergeable(adapter, "it adds virtual tokens to the input and changes no weight")
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # checked below, for certain
+            adapted = get_peft_model(model, config)
+            loading = adapted.load_adapter(str(adapter.folder), "default", torch_device="cpu")
+    except UNFIT as error:
+        raise _unfit(adapter, base, " ".join(str(error).split())) from error
+    lacking = [name for name in loading.missing_keys if SHARED not in name]
+    if lacking:
+        raise _unfit(adapter, base, f"it has nothing for {lacking[0]}")
+    if loading.unexpected_keys:
+        raise _unfit(adapter, base, f"that has no place for {loading.unexpected_keys[0]}")
+    return cast(PeftModel, adapted)
+
+
+def _unwrap(model: PreTrainedModel) -> None:
+    """Put the modules that an adapter brought in their place; for LN tuning peft leaves them wrapped."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, ModulesToSaveWrapper):
+            model.set_submodule(name, module.modules_to_save["default"])
+
+
+def _probe(vocabulary: int) -> Tensor:
+    """Token ids [4, 16] from the whole vocabulary, the same each time."""
+    return torch.randint(vocabulary, (4, 16), generator=torch.Generator().manual_seed(0))
+
+
+def _add_up(model: PreTrainedModel, parts: Sequence[_Part], untrained: Collection[str]) -> None:
+    """Add to the base each part's difference from it, times the part's weight, whatever its method.
+
+    Ilharco et al., "Editing models with task arithmetic", 2023; for LoRA it is the weighted sum of
+    the products BA. A module that the base has untrained becomes the weighted mean of the parts'.
+    """
+    states = [(part, part.model.state_dict()) for part in parts]
+    for name, tensor in model.state_dict().items():
+        if _is_within(name, untrained):
+            brought = [(part.weight, state[name]) for part, state in states if part.holds(name)]
+            total = sum(weight for weight, _ in brought)
+            if total <= 0:
+                raise InputError(
+                    f"the adapters that bring {name} weigh {total:g} in all; give them a sum above 0"
+                )
+            tensor.copy_(sum(weight / total * value for weight, value in brought))
+        else:
+            tensor += sum(part.weight * (state[name] - tensor) for part, state in states)
+
+
+def _is_within(name: str, modules: Collection[str]) -> bool:
+    return any(f".{module}." in f".{name}." for module in modules)
+
+
+def _require_one_base(base: str, own: Adapter | None, further: Sequence[Adapter]) -> None:
+    """Raise ``InputError`` for an adapter that says it was trained on another base."""
+    known = [name for name in (base, own and own.base_model) if name]
+    for adapter in further:
+        name = adapter.base_model
+        if name and Path(name).resolve() not in [Path(one).resolve() for one in known]:
+            raise InputError(
+                f"adapter {adapter.folder} was trained on {name}, and the others on {known[-1]}; add only"
+                " adapters of one base"
+            )
+
+
+def _unmergeable(adapter: Adapter, reason: str) -> InputError:
+    kind = adapter.settings()["peft_type"]
+    return InputError(
+        f"adapter {adapter.folder} is of type {kind}, which can't be merged: {reason}; train one that"
+        " changes weights, such as LoRA"
+    )
+
+
+def _unfit(adapter: Adapter, base: str, reason: str) -> InputError:
+    return InputError(
+        f"adapter {adapter.folder} doesn't fit {base} ({reason:.160}); give the base and the classes that"
+        " it was trained on"
+    )
