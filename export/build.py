@@ -2,7 +2,7 @@
 
 import random
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,15 +22,13 @@ from .evaluate import BATCH_TOKENS, HeldOut, Measurement, class_indices, measure
 from .gate import Verdict
 from .graph import export_graph
 from .packed import packed_layout
-from .quantise import Feeds, quantise_int8
+from .precision import PRECISIONS, Precision
+from .precision.calibration import Calibration, Feeds
 from .report import REPORT_FILE, Candidate, markdown
 from .writer import seal, staged
 
 REFERENCE = "fp32"
 PROVIDER = "CPUExecutionProvider"
-# Each writes the compressed form of an fp32 graph to another file, given calibration feeds.
-Recipe = Callable[[Path, Path, Iterable[Feeds]], None]
-RECIPES: Mapping[str, Recipe] = {"int8": quantise_int8}
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "transformers")
 
 
@@ -77,9 +75,12 @@ class _Source:
     def calibration_batches(self) -> Iterable[list[NDArray[np.int64]]]:
         return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
 
+    def calibration_feeds(self) -> Iterable[Feeds]:
+        return map(self.layout.feeds, self.calibration_batches())
+
 
 def build(
-    config: ExportConfig, progress: Progress, recipes: Mapping[str, Recipe] = RECIPES
+    config: ExportConfig, progress: Progress, recipes: Mapping[str, Precision] = PRECISIONS
 ) -> list[Candidate]:
     """Write the bundle of ``config.run`` and return every variant that was tried.
 
@@ -89,7 +90,7 @@ def build(
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = _Source.open(config)
-        wanted: dict[str, Recipe] = {name: recipes[name] for name in config.recipes}
+        wanted = {name: recipes[name] for name in config.recipes}
         graphs = _write_graphs(stage, wanted, source, progress)
         progress.step("measuring on the held-out split")
         measurements = measure(
@@ -99,8 +100,10 @@ def build(
             progress.measured,
         )
         golden = _golden_indices(config, source.held_out)
+        providers = {REFERENCE: PROVIDER, **{name: recipe.provider for name, recipe in wanted.items()}}
         candidates = [
-            _candidate(config, source, name, graphs[name], measurements, golden) for name in graphs
+            _candidate(config, source, name, providers[name], graphs[name], measurements, golden)
+            for name in graphs
         ]
         progress.step("sealing the bundle")
         for candidate in candidates:
@@ -111,7 +114,7 @@ def build(
 
 
 def _write_graphs(
-    stage: Path, recipes: Mapping[str, Recipe], source: _Source, progress: Progress
+    stage: Path, recipes: Mapping[str, Precision], source: _Source, progress: Progress
 ) -> dict[str, Path]:
     """The reference graph and one for each recipe, by variant name."""
     graphs = {name: stage / "variants" / name / "model.onnx" for name in (REFERENCE, *recipes)}
@@ -120,10 +123,10 @@ def _write_graphs(
     progress.step("writing the fp32 graph")
     examples = next(iter(source.calibration_batches()))
     export_graph(source.model, source.layout, examples, graphs[REFERENCE])
+    calibration = Calibration(source.calibration_feeds)
     for name, recipe in recipes.items():
         progress.step(f"compressing to {name}")
-        feeds = map(source.layout.feeds, source.calibration_batches())
-        recipe(graphs[REFERENCE], graphs[name], feeds)
+        recipe.write(graphs[REFERENCE], graphs[name], calibration)
     return graphs
 
 
@@ -131,6 +134,7 @@ def _candidate(
     config: ExportConfig,
     source: _Source,
     name: str,
+    provider: str,
     graph: Path,
     measurements: Mapping[str, Measurement],
     golden: Sequence[int],
@@ -145,7 +149,7 @@ def _candidate(
             name=name,
             file=f"variants/{name}/model.onnx",
             layout=source.layout,
-            provider=PROVIDER,
+            provider=provider,
             bytes=graph.stat().st_size,
             metrics=metrics,
             share_of_reference=verdict.share,
@@ -183,6 +187,7 @@ def _write_rest(
         markdown(config.bundle_name, candidates, len(source.held_out.texts)), encoding="utf-8"
     )
     shipped = [candidate.variant for candidate in candidates if candidate.verdict.passed]
+    measured_here = [variant for variant in shipped if variant.provider == PROVIDER]
     seal(
         stage,
         Manifest(
@@ -191,7 +196,7 @@ def _write_rest(
             task="text-classification",
             labels=source.run.labels,
             max_tokens=source.run.max_tokens,
-            default_variant=max(shipped, key=lambda variant: variant.tokens_per_second).name,
+            default_variant=max(measured_here, key=lambda variant: variant.tokens_per_second).name,
             variants=tuple(shipped),
             provenance={
                 "run": source.run.root.resolve().name,

@@ -2,14 +2,26 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from strop.errors import InputError
 from strop.options import require_at_least
 
-RecipeName = Literal["int8"]
+from .precision import PRECISIONS
+
+if TYPE_CHECKING:
+    RecipeName = str
+else:
+    RecipeName = Literal[tuple(PRECISIONS)]
+
+RECIPES_HELP = "\n".join(
+    (
+        "Compressed forms to try beside fp32, each behind the accuracy gate. --empty-recipes for none.\n",
+        *(f"- {precision.name}: {precision.summary}" for precision in PRECISIONS.values()),
+    )
+)
 
 
 @Parameter(name="*")
@@ -26,8 +38,7 @@ class ExportConfig:
     """What the served model is called. Default: the run directory's name."""
     version: str = "1"
     """The served model's version; raise it when you export the same name again."""
-    recipes: tuple[RecipeName, ...] = ("int8",)
-    """Compressed forms to try beside fp32, each behind the accuracy gate. --empty-recipes for none."""
+    recipes: Annotated[tuple[RecipeName, ...], Parameter(help=RECIPES_HELP, show_choices=False)] = ("int8",)
     gate: float = 0.99
     """Smallest share of the fp32 accuracy a variant may keep. Lower it to trade accuracy for speed."""
     calibration_texts: int = 400

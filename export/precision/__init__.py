@@ -1,0 +1,46 @@
+"""The numeric forms that a graph can take, by the names that ``strop export --recipes`` knows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from .calibration import Calibration
+
+Writer = Callable[[Path, Path, Calibration], None]
+"""Writes the form of an fp32 graph (the first path) to another file (the second)."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One numeric form."""
+
+    name: str
+    summary: str
+    """One line for whoever has to choose."""
+    write: Writer
+    batch_invariant: bool = True
+    """Whether a text's answer is the same bit for bit alone and in any batch, on a CPU."""
+    provider: str = "CPUExecutionProvider"
+    """The ONNX Runtime execution provider it is meant for."""
+
+
+def _writer(module: str, function: str = "write") -> Writer:
+    """A module's function, loaded when it is first called: the command line only wants the names."""
+
+    def write(source: Path, target: Path, calibration: Calibration) -> None:
+        getattr(import_module(f".{module}", __name__), function)(source, target, calibration)
+
+    return write
+
+
+PRECISIONS: Mapping[str, Precision] = {
+    precision.name: precision
+    for precision in (
+        Precision(
+            "int8",
+            "8-bit weights and activations; ranges from calibration texts: fastest on a CPU",
+            _writer("int8"),
+        ),
+    )
+}

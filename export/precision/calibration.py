@@ -1,0 +1,17 @@
+"""What a numeric form may need besides the graph: example inputs."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Feeds = Mapping[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Training texts as a form sees them; no label is needed."""
+
+    feeds: Callable[[], Iterable[Feeds]]
+    """Packed batches, begun anew by every call."""
