@@ -15,24 +15,24 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from .calibration import Calibration, Feeds
+from .cpu import weight_limit
 from .embeddings import quantise_embeddings
+from .record import record
 from .surgery import dense_layers
 
 
 def write(source: Path, target: Path, calibration: Calibration) -> None:
     """Write the int8 form of the fp32 graph ``source`` to ``target``."""
     model = quantised(source, calibration)
+    record(model, weight_limit=str(weight_limit()))
     onnx.save(model, target)
 
 
 def quantised(source: Path, calibration: Calibration) -> onnx.ModelProto:
     """The fp32 graph with every dense layer and embedding table in int8.
 
-    Activations are unsigned and weights signed 8 bit with one scale an output channel and
-    reduced range, the form that has a kernel on AVX2 and can't
-    saturate there.
-
-    Ranges are fixed, so an answer does not depend on its batch.
+    Activations are unsigned and weights signed 8 bit with one scale an output channel, the form that
+    has a kernel on every x86. Ranges are fixed, so an answer does not depend on its batch.
     """
     original = onnx.load(source)
     layers = {node.name for node in dense_layers(original.graph)}
@@ -54,7 +54,7 @@ def _qdq(source: Path, excluded: list[str], feeds: Iterable[Feeds]) -> onnx.Mode
             op_types_to_quantize=["MatMul"],
             nodes_to_exclude=excluded,
             per_channel=True,
-            reduce_range=True,
+            reduce_range=weight_limit() < 127,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},

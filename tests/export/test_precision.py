@@ -8,9 +8,12 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, numpy_helper
 
 from strop.export.bundle import softmax
 from strop.export.precision import PRECISIONS
+from strop.export.precision.cpu import saturates, weight_limit
+from strop.export.precision.record import recorded
 
 INVARIANT = ["fp32", *(name for name, precision in PRECISIONS.items() if precision.batch_invariant)]
 # The largest share of fp32's bytes, and the largest change of a probability.
@@ -43,6 +46,33 @@ def test_a_text_gets_the_same_answer_bit_for_bit_alone_and_in_any_batch(
     alone = np.concatenate([session.run(wide.layout.feeds([ids])) for ids in sequences])
     for layout in (wide.layout, wide.layout.padded()):
         np.testing.assert_array_equal(session.run(layout.feeds(sequences)), alone)
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "expected"),
+    [
+        ("x86_64", {"sse4_2", "avx2", "fma"}, True),
+        ("x86_64", {"avx2", "avx512f", "avx512bw"}, True),  # Skylake-X
+        ("x86_64", {"avx2", "avx512f", "avx512_vnni"}, False),
+        ("x86_64", {"avx2", "avx_vnni"}, False),
+        ("aarch64", {"asimd"}, False),
+        ("aarch64", {"asimd", "asimddp", "i8mm"}, False),
+    ],
+)
+def test_only_an_x86_without_vnni_saturates(machine, flags, expected):
+    assert saturates(machine, flags) is expected
+
+
+@pytest.mark.parametrize("name", ["int8"])
+def test_an_int8_graph_records_the_weights_it_uses_for_this_cpu(wide, name):
+    wide.session(name)
+    assert recorded(wide.path(name))["weight_limit"] == str(weight_limit())
+    tensors = onnx.load(wide.path(name)).graph.initializer
+    dense = [
+        t for t in tensors if t.data_type == TensorProto.INT8 and "embeddings" not in t.name and t.dims
+    ]
+    matrices = [numpy_helper.to_array(tensor).astype(int) for tensor in dense]
+    assert max(np.abs(matrix).max() for matrix in matrices) == weight_limit()
 
 
 def test_naming_the_forms_loads_neither_onnx_nor_onnxruntime():
