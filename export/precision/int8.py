@@ -18,7 +18,7 @@ from .calibration import Calibration, Feeds
 from .cpu import weight_limit
 from .embeddings import quantise_embeddings
 from .record import record
-from .surgery import dense_layers
+from .surgery import dense_layers, restored
 
 
 def write(source: Path, target: Path, calibration: Calibration) -> None:
@@ -32,12 +32,13 @@ def quantised(source: Path, calibration: Calibration) -> onnx.ModelProto:
     """The fp32 graph with every dense layer and embedding table in int8.
 
     Activations are unsigned and weights signed 8 bit with one scale an output channel, the form that
-    has a kernel on every x86. Ranges are fixed, so an answer does not depend on its batch.
+    has a kernel on every x86. Ranges are fixed, so an answer does not depend on its batch. Only the
+    dense layers read 8-bit activations: the residual stream past them stays fp32.
     """
     original = onnx.load(source)
     layers = {node.name for node in dense_layers(original.graph)}
     others = [node.name for node in original.graph.node if node.name not in layers]
-    model = _qdq(source, others, calibration.feeds())
+    model = restored(_qdq(source, others, calibration.feeds()), original, others)
     quantise_embeddings(model.graph)
     return model
 

@@ -1,6 +1,9 @@
 """Cuts in a graph: its dense layers, which most of its time goes to, and what is left without some."""
 
+from collections.abc import Collection
+
 import onnx
+from onnx.utils import Extractor
 
 
 def weights(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
@@ -16,3 +19,23 @@ def dense_layers(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     """
     constant = weights(graph)
     return [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in constant]
+
+
+def restored(model: onnx.ModelProto, original: onnx.ModelProto, names: Collection[str]) -> onnx.ModelProto:
+    """A copy of ``model`` in which the named nodes read what they read in ``original``."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    inputs = {node.name: node.input for node in original.graph.node}
+    for node in copy.graph.node:
+        if node.name in names:
+            node.input[:] = inputs[node.name]
+    there = weights(copy.graph)
+    tensors = weights(original.graph).items()
+    copy.graph.initializer.extend(tensor for name, tensor in tensors if name not in there)
+    return pruned(copy)
+
+
+def pruned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model without nodes and weights that no output needs."""
+    inputs, outputs = ([value.name for value in ends] for ends in (model.graph.input, model.graph.output))
+    return Extractor(model).extract_model(inputs, outputs)
