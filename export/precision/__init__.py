@@ -42,5 +42,15 @@ PRECISIONS: Mapping[str, Precision] = {
             "8-bit weights and activations; ranges from calibration texts: fastest on a CPU",
             _writer("int8"),
         ),
+        Precision(
+            "int8-percentile",
+            "int8 whose ranges leave out the rarest values; try it where int8 fails the gate",
+            _writer("int8", "write_percentile"),
+        ),
+        Precision(
+            "int8-entropy",
+            "int8 whose ranges keep the most information; try it likewise",
+            _writer("int8", "write_entropy"),
+        ),
     )
 }

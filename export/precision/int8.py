@@ -1,6 +1,9 @@
 """Static int8: 8-bit dense layers whose activation ranges are fixed by calibration texts."""
 
+import contextlib
+import io
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,6 +11,7 @@ from typing import Any
 import onnx
 from onnxruntime.quantization import (
     CalibrationDataReader,
+    CalibrationMethod,
     QuantFormat,
     QuantType,
     quantize_static,
@@ -21,14 +25,25 @@ from .record import record
 from .surgery import dense_layers, restored
 
 
-def write(source: Path, target: Path, calibration: Calibration) -> None:
+def write(
+    source: Path,
+    target: Path,
+    calibration: Calibration,
+    method: CalibrationMethod = CalibrationMethod.MinMax,
+) -> None:
     """Write the int8 form of the fp32 graph ``source`` to ``target``."""
-    model = quantised(source, calibration)
+    model = quantised(source, calibration, method)
     record(model, weight_limit=str(weight_limit()))
     onnx.save(model, target)
 
 
-def quantised(source: Path, calibration: Calibration) -> onnx.ModelProto:
+write_percentile = partial(write, method=CalibrationMethod.Percentile)
+write_entropy = partial(write, method=CalibrationMethod.Entropy)
+
+
+def quantised(
+    source: Path, calibration: Calibration, method: CalibrationMethod = CalibrationMethod.MinMax
+) -> onnx.ModelProto:
     """The fp32 graph with every dense layer and embedding table in int8.
 
     Activations are unsigned and weights signed 8 bit with one scale an output channel, the form that
@@ -38,13 +53,15 @@ def quantised(source: Path, calibration: Calibration) -> onnx.ModelProto:
     original = onnx.load(source)
     layers = {node.name for node in dense_layers(original.graph)}
     others = [node.name for node in original.graph.node if node.name not in layers]
-    model = restored(_qdq(source, others, calibration.feeds()), original, others)
+    model = restored(_qdq(source, others, calibration.feeds(), method), original, others)
     quantise_embeddings(model.graph)
     return model
 
 
-def _qdq(source: Path, excluded: list[str], feeds: Iterable[Feeds]) -> onnx.ModelProto:
-    with TemporaryDirectory() as folder:
+def _qdq(
+    source: Path, excluded: list[str], feeds: Iterable[Feeds], method: CalibrationMethod
+) -> onnx.ModelProto:
+    with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         prepared, target = Path(folder, "prepared.onnx"), Path(folder, "int8.onnx")
         quant_pre_process(source, prepared, skip_optimization=True, skip_symbolic_shape=True)
         quantize_static(
@@ -58,15 +75,30 @@ def _qdq(source: Path, excluded: list[str], feeds: Iterable[Feeds]) -> onnx.Mode
             reduce_range=weight_limit() < 127,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},
+            calibrate_method=method,
+            extra_options={
+                "OpTypesToExcludeOutputQuantization": ["MatMul"],
+                "CalibStridedMinMax": 1,
+                "CalibTensorRangeSymmetric": False,
+            },
         )
         return onnx.load(target)
 
 
 class _Batches(CalibrationDataReader):  # type: ignore[misc]  # untyped base
+    """Calibration batches in strides of one, because the library's histograms stack what they are
+    given at once, which batches of different shapes can't be.
+    """
+
     def __init__(self, feeds: Iterable[Feeds]) -> None:
-        self._feeds = iter(feeds)
+        self._batches = [dict(batch) for batch in feeds]
+        self._stride = iter(self._batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        self._stride = iter(self._batches[start_index:end_index])
 
     def get_next(self) -> dict[str, Any] | None:
-        feeds = next(self._feeds, None)
-        return None if feeds is None else dict(feeds)
+        return next(self._stride, None)

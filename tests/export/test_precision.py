@@ -19,6 +19,8 @@ INVARIANT = ["fp32", *(name for name, precision in PRECISIONS.items() if precisi
 # The largest share of fp32's bytes, and the largest change of a probability.
 LIMITS = {
     "int8": (0.4, 0.1),
+    "int8-percentile": (0.4, 0.1),
+    "int8-entropy": (0.4, 0.1),
 }
 
 
@@ -61,6 +63,19 @@ def test_a_text_gets_the_same_answer_bit_for_bit_alone_and_in_any_batch(
 )
 def test_only_an_x86_without_vnni_saturates(machine, flags, expected):
     assert saturates(machine, flags) is expected
+
+
+def test_percentile_calibration_leaves_out_the_rarest_values(wide):
+    scales = {}
+    for name in ("int8", "int8-percentile"):
+        wide.session(name)
+        tensors = onnx.load(wide.path(name)).graph.initializer
+        scales[name] = {
+            t.name: numpy_helper.to_array(t) for t in tensors if not t.dims and "scale" in t.name
+        }
+    widths = [(scales["int8-percentile"][name] / scale) for name, scale in scales["int8"].items()]
+    assert max(widths) < 1.001
+    assert min(widths) < 0.999
 
 
 @pytest.mark.parametrize("name", ["int8"])
