@@ -52,5 +52,10 @@ PRECISIONS: Mapping[str, Precision] = {
             "int8 whose ranges keep the most information; try it likewise",
             _writer("int8", "write_entropy"),
         ),
+        Precision(
+            "int8-dynamic",
+            "8-bit weights, each token scaled by itself: much nearer to fp32, a little slower than int8",
+            _writer("int8_dynamic"),
+        ),
     )
 }

@@ -21,6 +21,7 @@ LIMITS = {
     "int8": (0.4, 0.1),
     "int8-percentile": (0.4, 0.1),
     "int8-entropy": (0.4, 0.1),
+    "int8-dynamic": (0.4, 0.1),
 }
 
 
@@ -78,7 +79,7 @@ def test_percentile_calibration_leaves_out_the_rarest_values(wide):
     assert min(widths) < 0.999
 
 
-@pytest.mark.parametrize("name", ["int8"])
+@pytest.mark.parametrize("name", ["int8", "int8-dynamic"])
 def test_an_int8_graph_records_the_weights_it_uses_for_this_cpu(wide, name):
     wide.session(name)
     assert recorded(wide.path(name))["weight_limit"] == str(weight_limit())
