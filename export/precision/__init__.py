@@ -57,5 +57,15 @@ PRECISIONS: Mapping[str, Precision] = {
             "8-bit weights, each token scaled by itself: much nearer to fp32, a little slower than int8",
             _writer("int8_dynamic"),
         ),
+        Precision(
+            "w8",
+            "8-bit weights in blocks: the nearest to fp32 in a small file, at its speed",
+            _writer("weight_only", "write_w8"),
+        ),
+        Precision(
+            "w4",
+            "4-bit weights in blocks: the smallest file, at fp32's speed",
+            _writer("weight_only", "write_w4"),
+        ),
     )
 }

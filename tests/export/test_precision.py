@@ -22,6 +22,8 @@ LIMITS = {
     "int8-percentile": (0.4, 0.1),
     "int8-entropy": (0.4, 0.1),
     "int8-dynamic": (0.4, 0.1),
+    "w8": (0.4, 0.05),
+    "w4": (0.3, 0.4),
 }
 
 
