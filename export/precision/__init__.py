@@ -67,5 +67,11 @@ PRECISIONS: Mapping[str, Precision] = {
             "4-bit weights in blocks: the smallest file, at fp32's speed",
             _writer("weight_only", "write_w4"),
         ),
+        Precision(
+            "fp16",
+            "half precision for a GPU; on a CPU it only halves the file",
+            _writer("fp16"),
+            provider="CUDAExecutionProvider",
+        ),
     )
 }
