@@ -24,6 +24,7 @@ from .graph import export_graph
 from .packed import packed_layout
 from .precision import PRECISIONS, Precision
 from .precision.calibration import Calibration, Feeds
+from .precision.divergence import Divergence
 from .report import REPORT_FILE, Candidate, markdown
 from .writer import seal, staged
 
@@ -123,7 +124,8 @@ def _write_graphs(
     progress.step("writing the fp32 graph")
     examples = next(iter(source.calibration_batches()))
     export_graph(source.model, source.layout, examples, graphs[REFERENCE])
-    calibration = Calibration(source.calibration_feeds)
+    divergence = Divergence(graphs[REFERENCE], source.calibration_feeds)
+    calibration = Calibration(source.calibration_feeds, divergence)
     for name, recipe in recipes.items():
         progress.step(f"compressing to {name}")
         recipe.write(graphs[REFERENCE], graphs[name], calibration)

@@ -58,6 +58,11 @@ PRECISIONS: Mapping[str, Precision] = {
             _writer("int8_dynamic"),
         ),
         Precision(
+            "mixed",
+            "int8 with the layers left in fp32 that cost most accuracy, found by measuring each",
+            _writer("mixed"),
+        ),
+        Precision(
             "w8",
             "8-bit weights in blocks: the nearest to fp32 in a small file, at its speed",
             _writer("weight_only", "write_w8"),

@@ -1,6 +1,6 @@
 """Cuts in a graph: its dense layers, which most of its time goes to, and what is left without some."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import onnx
 from onnx.utils import Extractor
@@ -19,6 +19,23 @@ def dense_layers(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     """
     constant = weights(graph)
     return [node for node in graph.node if node.op_type == "MatMul" and node.input[1] in constant]
+
+
+def siblings(graph: onnx.GraphProto) -> Mapping[str, Sequence[str]]:
+    """Node names of the dense layers that read the same tensor, under the name of the first one's bias.
+
+    Query, key and value are siblings: quantising one means quantising the input of all.
+    """
+    biases = {
+        node.input[0]: node.input[1].removesuffix(".bias") for node in graph.node if node.op_type == "Add"
+    }
+    families: dict[str, list[onnx.NodeProto]] = {}
+    for node in dense_layers(graph):
+        families.setdefault(node.input[0], []).append(node)
+    return {
+        biases.get(family[0].output[0], family[0].name): [node.name for node in family]
+        for family in families.values()
+    }
 
 
 def restored(model: onnx.ModelProto, original: onnx.ModelProto, names: Collection[str]) -> onnx.ModelProto:

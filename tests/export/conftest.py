@@ -54,8 +54,9 @@ class Wide:
 
     def calibration(self, source):
         from strop.export.precision.calibration import Calibration
+        from strop.export.precision.divergence import Divergence
 
-        return Calibration(self.feeds)
+        return Calibration(self.feeds, Divergence(source, self.feeds))
 
     def session(self, name, threads=1):
         """The named form, written when it is first asked for."""

@@ -1,5 +1,6 @@
 """Every numeric form: near fp32, valid, small, and the same bit for bit alone and in any batch."""
 
+import json
 import subprocess
 import sys
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
 from strop.export.bundle import softmax
-from strop.export.precision import PRECISIONS
+from strop.export.precision import PRECISIONS, mixed
 from strop.export.precision.cpu import saturates, weight_limit
 from strop.export.precision.record import recorded
+from strop.export.precision.surgery import dense_layers, weights
 
 INVARIANT = ["fp32", *(name for name, precision in PRECISIONS.items() if precision.batch_invariant)]
 # The largest share of fp32's bytes, and the largest change of a probability.
@@ -22,6 +24,7 @@ LIMITS = {
     "int8-percentile": (0.4, 0.1),
     "int8-entropy": (0.4, 0.1),
     "int8-dynamic": (0.4, 0.1),
+    "mixed": (0.9, 0.1),
     "w8": (0.4, 0.05),
     "w4": (0.3, 0.4),
     "fp16": (0.6, 0.005),
@@ -82,7 +85,7 @@ def test_percentile_calibration_leaves_out_the_rarest_values(wide):
     assert min(widths) < 0.999
 
 
-@pytest.mark.parametrize("name", ["int8", "int8-dynamic"])
+@pytest.mark.parametrize("name", ["int8", "int8-dynamic", "mixed"])
 def test_an_int8_graph_records_the_weights_it_uses_for_this_cpu(wide, name):
     wide.session(name)
     assert recorded(wide.path(name))["weight_limit"] == str(weight_limit())
@@ -92,6 +95,33 @@ def test_an_int8_graph_records_the_weights_it_uses_for_this_cpu(wide, name):
     ]
     matrices = [numpy_helper.to_array(tensor).astype(int) for tensor in dense]
     assert max(np.abs(matrix).max() for matrix in matrices) == weight_limit()
+
+
+def with_an_outlier(source, target):
+    """Save a graph that computes nearly the same through one feed-forward channel of enormous values."""
+    model = onnx.load(source)
+    tensors = weights(model.graph)
+    *_, wider, narrower = dense_layers(model.graph)
+    for name, place, factor in ((wider.input[1], np.s_[:, 0], 1000), (narrower.input[1], np.s_[0], 0.001)):
+        matrix = numpy_helper.to_array(tensors[name]).copy()
+        matrix[place] *= factor
+        tensors[name].CopyFrom(numpy_helper.from_array(matrix, name))
+    onnx.save(model, target)
+
+
+def test_mixed_leaves_the_layer_that_int8_ruins_in_fp32(wide, tmp_path):
+    source, target = tmp_path / "fp32.onnx", tmp_path / "mixed.onnx"
+    with_an_outlier(wide.path("fp32"), source)
+    calibration = wide.calibration(source)
+    PRECISIONS["mixed"].write(source, target, calibration)
+    facts = recorded(target)
+    sensitivities = json.loads(facts["sensitivities"])
+    worst = max(sensitivities, key=sensitivities.get)
+    assert worst == "encoder.encoder.layer.1.output.dense"
+    assert len(sensitivities) == 8
+    assert worst in json.loads(facts["fp32"])
+    assert len(json.loads(facts["fp32"])) < 8
+    assert calibration.divergence(target) <= mixed.BOUND
 
 
 def test_naming_the_forms_loads_neither_onnx_nor_onnxruntime():
