@@ -20,12 +20,13 @@ from .config import ExportConfig
 from .evaluate import Measurement, measure
 from .footprint import peak_bytes
 from .gate import Verdict
+from .precision import Precision
 from .recipe import REFERENCE, Recipe
 from .report import PARETO_FILE, REPORT_FILE, Candidate, Report, draw_pareto
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source
 from .trained import base_name, further_adapters
-from .workshop import BY_EXPORTER, Precision, Progress, Workshop
+from .workshop import BY_EXPORTER, Progress, Workshop
 from .writer import seal, staged
 
 PROVIDER = "CPUExecutionProvider"
@@ -49,11 +50,13 @@ def build(
             workshop = Workshop(source, config, folder, progress, precisions)
             trials: list[Trial] = []
             if config.search:
-                trials = search(config, source, workshop, Ledger(folder), tuple(precisions), progress)
+                here = [name for name, one in precisions.items() if one.provider == PROVIDER]
+                trials = search(config, source, workshop, Ledger(folder), here, progress)
                 front = pareto([trial for trial in trials if trial.share >= config.gate])
                 recipes = [Recipe.parse(trial.recipe, tuple(precisions)) for trial in front]
+            providers = {str(recipe): _provider(recipe, precisions) for recipe in (WHOLE, *recipes)}
             made = {str(recipe): workshop.graph(recipe) for recipe in (WHOLE, *recipes)}
-            candidates, found = _judge(config, source, made, progress)
+            candidates, found = _judge(config, source, made, providers, progress)
             progress.step("sealing the bundle")
             for candidate in candidates:
                 if candidate.verdict.passed:
@@ -86,7 +89,11 @@ def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
 
 
 def _judge(
-    config: ExportConfig, source: Source, graphs: Mapping[str, Path], progress: Progress
+    config: ExportConfig,
+    source: Source,
+    graphs: Mapping[str, Path],
+    providers: Mapping[str, str],
+    progress: Progress,
 ) -> tuple[list[Candidate], dict[str, Measurement]]:
     """Every variant judged on the held-out split, and what each did there."""
     progress.step("measuring on the held-out split")
@@ -103,7 +110,7 @@ def _judge(
             name=name,
             file=f"variants/{name}/model.onnx",
             layout=source.layout,
-            provider=PROVIDER,
+            provider=providers[name],
             bytes=graph.stat().st_size,
             peak_bytes=peak_bytes(graph, source.layout),
             metrics=found[name].metrics(source.held_out, reference),
@@ -119,16 +126,21 @@ def _judge(
     return candidates, found
 
 
+def _provider(recipe: Recipe, precisions: Mapping[str, Precision]) -> str:
+    return PROVIDER if recipe.precision == REFERENCE else precisions[recipe.precision].provider
+
+
 def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
     count = min(config.golden_examples, len(source.held_out.texts))
     return sorted(random.Random(config.seed).sample(range(len(source.held_out.texts)), count))
 
 
 def _default(config: ExportConfig, shipped: Sequence[Variant]) -> Variant:
-    """The cheapest that keeps to the SLO, or else the quickest with a text alone."""
-    within = [one for one in shipped if one.milliseconds_alone <= (config.slo_ms or float("inf"))]
+    """Of those for this machine the cheapest that keeps to the SLO, or else the quickest alone."""
+    here = [one for one in shipped if one.provider == PROVIDER]
+    within = [one for one in here if one.milliseconds_alone <= (config.slo_ms or float("inf"))]
     if not within:
-        return min(shipped, key=lambda one: one.milliseconds_alone)
+        return min(here, key=lambda one: one.milliseconds_alone)
     return max(within, key=lambda one: one.speedup)
 
 

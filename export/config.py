@@ -9,6 +9,19 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.options import require_at_least
 
+from .precision import PRECISIONS
+from .recipe import Recipe
+
+RECIPES_HELP = "\n".join(
+    (
+        "Compressed forms to try beside fp32, each behind the accuracy gate; --empty-recipes for none. A"
+        " recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of"
+        " the feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers"
+        " to compute with: layers3+ffn50+int8.\n",
+        *(f"- {precision.name}: {precision.summary}" for precision in PRECISIONS.values()),
+    )
+)
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -38,11 +51,7 @@ class ExportConfig:
     """What the served model is called. Default: the run directory's name."""
     version: str = "1"
     """The served model's version; raise it when you export the same name again."""
-    recipes: tuple[str, ...] = ("int8",)
-    """Compressed forms to try beside fp32, each behind the accuracy gate; --empty-recipes for none.
-    A recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of the
-    feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers to compute
-    with: int8, or layers3+ffn50+int8."""
+    recipes: Annotated[tuple[str, ...], Parameter(help=RECIPES_HELP)] = ("int8",)
     exporter: Literal["torch", "optimum"] = "torch"
     """What writes the graphs: torch, packed and without padding; or Hugging Face optimum, which knows
     int8 and int8-dynamic, whose graphs take padded rectangles, and which gets an environment of its
@@ -82,6 +91,8 @@ class ExportConfig:
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"{flag} is {value}; it must be above 0")
         require_at_least(self, calibration_texts=1, golden_examples=1, recover=0, seed=0)
+        for recipe in self.recipes:
+            Recipe.parse(recipe, tuple(PRECISIONS))
         if self.max_tokens is not None:
             require_at_least(self, max_tokens=3)
         if not self.bundle_name.replace("-", "").replace("_", "").replace(".", "").isalnum():

@@ -1,7 +1,7 @@
 """The workshop: makes the graph of a recipe, each shape cut and taught only once."""
 
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -11,16 +11,15 @@ from transformers import PreTrainedModel
 from .config import ExportConfig
 from .graph import export_graph
 from .optimum.graphs import OPTIMUM_PRECISIONS, export_through_optimum
-from .quantise import Feeds, quantise_int8
+from .precision import PRECISIONS, Precision
+from .precision.calibration import Calibration, Feeds
+from .precision.divergence import Divergence
 from .recipe import REFERENCE, Recipe, Shape
 from .shapes import Importance, Lesson, cut, measure_importance, teach, trim_vocabulary
 from .shapes.teaching import UNLABELLED
 from .source import Source
 
 IMPORTANCE_TEXTS = 512
-# Each writes the compressed form of an fp32 graph to another file, given calibration feeds.
-Precision = Callable[[Path, Path, Iterable[Feeds]], None]
-PRECISIONS: Mapping[str, Precision] = {"int8": quantise_int8}
 BY_EXPORTER: Mapping[str, Mapping[str, Precision]] = {
     "torch": PRECISIONS,
     "optimum": OPTIMUM_PRECISIONS,
@@ -69,9 +68,12 @@ class Workshop:
         else:
             whole = self.graph(Recipe(recipe.shape, REFERENCE))
             self._progress.step(f"compressing to {recipe}")
-            feeds = map(self._source.layout.feeds, self._source.calibration_batches())
-            self._precisions[recipe.precision](whole, draft, feeds)
+            calibration = Calibration(self._feeds, Divergence(whole, self._feeds))
+            self._precisions[recipe.precision].write(whole, draft, calibration)
         return draft.replace(path)
+
+    def _feeds(self) -> Iterable[Feeds]:
+        return map(self._source.layout.feeds, self._source.calibration_batches())
 
     def _shaped(self, shape: Shape) -> PreTrainedModel:
         """The model in a shape, having learnt from the whole one what it lost in size."""

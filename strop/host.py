@@ -41,6 +41,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def cpu_flags() -> frozenset[str]:
+    """The instruction sets of this machine, by the kernel's names, such as ``avx2``."""
+    return frozenset(_cpuinfo("flags", "Features").split())
+
+
 def read_versions(packages: Iterable[str]) -> dict[str, str]:
     """Versions of Strop, Python and those of ``packages`` that are installed."""
     versions = {"strop": __version__, "python": platform.python_version()}
@@ -60,7 +65,13 @@ def default_cache() -> Path:
 
 
 def _cpu() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpuinfo(*keys: str) -> str:
+    """What the kernel says of the first core under one of these keys, or nothing."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+        key, _, value = line.partition(":")
+        if key.strip() in keys:
+            return value.strip()
+    return ""

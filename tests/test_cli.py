@@ -50,6 +50,12 @@ def test_an_unknown_flag_suggests_the_nearest(strop):
     assert "Did you mean --gate" in one_line(strop("export", "run", "--gat", 1), 2)
 
 
+def test_an_unknown_recipe_is_answered_with_those_there_are(strop):
+    line = one_line(strop("export", "run", "--recipes", "int7"), 2)
+    assert "int7" in line
+    assert "int8-dynamic" in line
+
+
 def test_a_missing_argument_is_named(strop):
     assert "--run" in one_line(strop("export"), 2)
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from strop.train.encoder import first_position
 from ..bundle import Layout, MaskedLayout
 from ..graph import require_parity
 from ..packed import ALIGNMENT
+from ..precision import Precision
+from ..precision.calibration import Calibration
 from .environment import ENVIRONMENT
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -44,13 +46,11 @@ def export_through_optimum(
     require_parity(model, layout, examples, path)
 
 
-def _quantise(
-    kind: str, source: Path, target: Path, calibration: Iterable[Mapping[str, NDArray[np.int64]]]
-) -> None:
+def _quantise(kind: str, source: Path, target: Path, calibration: Calibration) -> None:
     """Write the int8 form of the graph ``source`` to ``target``; the feeds fix a static one's ranges."""
     rows = [
         dict(zip(feeds, row, strict=True))
-        for feeds in calibration
+        for feeds in calibration.feeds()
         for row in zip(*(array.tolist() for array in feeds.values()), strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="strop-optimum-") as folder:
@@ -59,8 +59,15 @@ def _quantise(
         _run("quantise", str(source), str(target), kind, str(texts))
 
 
-OPTIMUM_PRECISIONS = {"int8": partial(_quantise, "static"), "int8-dynamic": partial(_quantise, "dynamic")}
-"""By name, what writes the compressed form of a graph to another file, given calibration feeds."""
+OPTIMUM_PRECISIONS: Mapping[str, Precision] = {
+    precision.name: precision
+    for precision in (
+        Precision("int8", "optimum's static int8", partial(_quantise, "static")),
+        Precision(
+            "int8-dynamic", "optimum's dynamic int8", partial(_quantise, "dynamic"), batch_invariant=False
+        ),
+    )
+}
 
 
 def _run(*arguments: str) -> None:

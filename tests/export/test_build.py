@@ -1,4 +1,6 @@
-"""Building a bundle from a real run with a recipe that ruins the model."""
+"""Building a bundle from a real run: in every form, and with recipes that ruin the model or fail."""
+
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -8,6 +10,7 @@ from onnx import numpy_helper
 from strop.export.build import build
 from strop.export.bundle import Bundle
 from strop.export.config import ExportConfig
+from strop.export.precision import PRECISIONS
 
 
 class Silent:
@@ -16,6 +19,10 @@ class Silent:
 
     def advanced(self, done, total):
         pass
+
+
+def int8_by(write):
+    return {"int8": replace(PRECISIONS["int8"], write=write)}
 
 
 def ruin(source, target, calibration):
@@ -28,9 +35,25 @@ def ruin(source, target, calibration):
     onnx.save(graph, target)
 
 
+def test_every_form_goes_into_a_bundle_and_the_default_is_one_for_this_machine(tiny_run, tmp_path):
+    out = tmp_path / "mood"
+    config = ExportConfig(tiny_run, out=out, recipes=tuple(PRECISIONS), gate=0.5)
+    variants = {
+        candidate.variant.name: candidate.variant for candidate in build(config, Silent()).candidates
+    }
+    manifest = Bundle.open(out).manifest
+    assert [variant.name for variant in manifest.variants] == ["fp32", *PRECISIONS]
+    for name, precision in PRECISIONS.items():
+        assert variants[name].provider == precision.provider
+        assert variants[name].metrics["agreement"] > 0.9
+        if precision.batch_invariant:
+            assert variants[name].metrics["batch_difference"] == 0
+    assert variants[manifest.default_variant].provider == "CPUExecutionProvider"
+
+
 def test_a_ruined_variant_is_stopped_by_the_gate_and_the_card_says_so(tiny_run, tmp_path):
     out = tmp_path / "mood"
-    candidates = build(ExportConfig(tiny_run, out=out), Silent(), {"int8": ruin}).candidates
+    candidates = build(ExportConfig(tiny_run, out=out), Silent(), int8_by(ruin)).candidates
     assert [candidate.verdict.passed for candidate in candidates] == [True, False]
     manifest = Bundle.open(out).manifest
     assert [variant.name for variant in manifest.variants] == ["fp32"]
@@ -46,5 +69,5 @@ def test_a_build_that_fails_leaves_nothing(tiny_run, tmp_path):
         raise np.linalg.LinAlgError
 
     with pytest.raises(np.linalg.LinAlgError):
-        build(ExportConfig(tiny_run, out=tmp_path / "mood"), Silent(), {"int8": fail})
+        build(ExportConfig(tiny_run, out=tmp_path / "mood"), Silent(), int8_by(fail))
     assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 from strop.export.build import build
 from strop.export.bundle import Bundle
 from strop.export.config import ExportConfig
+from strop.export.precision import PRECISIONS
 from strop.export.recipe import Recipe, Shape
 from strop.export.search import HOPELESS, LEDGER_FILE, Ledger, Trial, pareto
+
+
+INT8 = {"int8": PRECISIONS["int8"]}
 
 
 class Steps(list):
@@ -54,7 +58,7 @@ def run(tiny_run, tmp_path):
 def test_a_search_ships_the_front_and_a_second_one_goes_on_from_the_ledger(run, tmp_path):
     config = ExportConfig(run, out=tmp_path / "one", search=True, minutes=5, recover=1, gate=0.5)
     steps = Steps()
-    report = build(config, steps)
+    report = build(config, steps, INT8)
     tried = {one.recipe for one in report.trials}
     assert {"fp32", "int8"} <= tried
     assert all(one.peak_bytes > one.bytes for one in report.trials)
@@ -67,21 +71,21 @@ def test_a_search_ships_the_front_and_a_second_one_goes_on_from_the_ledger(run, 
     assert all(f"| {recipe} |" in written for recipe in tried)
 
     again = Steps()
-    second = build(ExportConfig(run, out=tmp_path / "two", search=True, recover=1, gate=0.5), again)
+    second = build(ExportConfig(run, out=tmp_path / "two", search=True, recover=1, gate=0.5), again, INT8)
     assert {one.recipe: one for one in second.trials} == {one.recipe: one for one in report.trials}
     assert not any(step.startswith(("teaching", "compressing", "measuring layers")) for step in again)
 
 
 def test_a_search_without_time_measures_the_reference_and_ships_it(run, tmp_path):
     config = ExportConfig(run, out=tmp_path / "one", search=True, minutes=1e-9, recover=0)
-    report = build(config, Steps())
+    report = build(config, Steps(), INT8)
     assert [one.recipe for one in report.trials] == ["fp32"]
     assert [one.variant.name for one in report.candidates] == ["fp32"]
 
 
 def test_a_form_far_below_the_gate_is_not_cut_further(run, tmp_path):
     config = ExportConfig(run, out=tmp_path / "one", search=True, recover=0, gate=1.0)
-    report = build(config, Steps())
+    report = build(config, Steps(), INT8)
     bad = [one.recipe for one in report.trials if one.share < 1 - HOPELESS]
     shapes = [Recipe.parse(recipe, ("int8",)).shape for recipe in bad]
     assert not any(one.within(other) for one in shapes for other in shapes if one != other != Shape())

@@ -1,0 +1,82 @@
+"""The numeric forms that a graph can take, by the names that ``strop export --recipes`` knows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from .calibration import Calibration
+
+Writer = Callable[[Path, Path, Calibration], None]
+"""Writes the form of an fp32 graph (the first path) to another file (the second)."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """One numeric form."""
+
+    name: str
+    summary: str
+    """One line for whoever has to choose."""
+    write: Writer
+    batch_invariant: bool = True
+    """Whether a text's answer is the same bit for bit alone and in any batch, on a CPU."""
+    provider: str = "CPUExecutionProvider"
+    """The ONNX Runtime execution provider it is meant for."""
+
+
+def _writer(module: str, function: str = "write") -> Writer:
+    """A module's function, loaded when it is first called: the command line only wants the names."""
+
+    def write(source: Path, target: Path, calibration: Calibration) -> None:
+        getattr(import_module(f".{module}", __name__), function)(source, target, calibration)
+
+    return write
+
+
+PRECISIONS: Mapping[str, Precision] = {
+    precision.name: precision
+    for precision in (
+        Precision(
+            "int8",
+            "8-bit weights and activations; ranges from calibration texts: fastest on a CPU",
+            _writer("int8"),
+        ),
+        Precision(
+            "int8-percentile",
+            "int8 whose ranges leave out the rarest values; try it where int8 fails the gate",
+            _writer("int8", "write_percentile"),
+        ),
+        Precision(
+            "int8-entropy",
+            "int8 whose ranges keep the most information; try it likewise",
+            _writer("int8", "write_entropy"),
+        ),
+        Precision(
+            "int8-dynamic",
+            "8-bit weights, each token scaled by itself: much nearer to fp32, a little slower than int8",
+            _writer("int8_dynamic"),
+        ),
+        Precision(
+            "mixed",
+            "int8 with the layers left in fp32 that cost most accuracy, found by measuring each",
+            _writer("mixed"),
+        ),
+        Precision(
+            "w8",
+            "8-bit weights in blocks: the nearest to fp32 in a small file, at its speed",
+            _writer("weight_only", "write_w8"),
+        ),
+        Precision(
+            "w4",
+            "4-bit weights in blocks: the smallest file, at fp32's speed",
+            _writer("weight_only", "write_w4"),
+        ),
+        Precision(
+            "fp16",
+            "half precision for a GPU; on a CPU it only halves the file",
+            _writer("fp16"),
+            provider="CUDAExecutionProvider",
+        ),
+    )
+}

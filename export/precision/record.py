@@ -1,0 +1,20 @@
+"""What a form decided, kept in its graph, where report and server can read it."""
+
+from pathlib import Path
+
+import onnx
+
+PREFIX = "strop."
+
+
+def record(model: onnx.ModelProto, **facts: str) -> None:
+    """Add facts to the graph's metadata."""
+    for name, value in facts.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = PREFIX + name, value
+
+
+def recorded(graph: Path) -> dict[str, str]:
+    """Read what ``record`` added, by name."""
+    entries = onnx.load(graph).metadata_props
+    return {e.key.removeprefix(PREFIX): e.value for e in entries if e.key.startswith(PREFIX)}

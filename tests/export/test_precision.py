@@ -1,0 +1,130 @@
+"""Every numeric form: near fp32, valid, small, and the same bit for bit alone and in any batch."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, numpy_helper
+
+from strop.export.bundle import softmax
+from strop.export.precision import PRECISIONS, mixed
+from strop.export.precision.cpu import saturates, weight_limit
+from strop.export.precision.record import recorded
+from strop.export.precision.surgery import dense_layers, weights
+
+INVARIANT = ["fp32", *(name for name, precision in PRECISIONS.items() if precision.batch_invariant)]
+# The largest share of fp32's bytes, and the largest change of a probability.
+LIMITS = {
+    "int8": (0.4, 0.1),
+    "int8-percentile": (0.4, 0.1),
+    "int8-entropy": (0.4, 0.1),
+    "int8-dynamic": (0.4, 0.1),
+    "mixed": (0.9, 0.1),
+    "w8": (0.4, 0.05),
+    "w4": (0.3, 0.4),
+    "fp16": (0.6, 0.005),
+}
+
+
+@pytest.mark.parametrize("name", PRECISIONS)
+def test_a_form_is_valid_small_and_near_fp32_but_not_it(wide, random_sequences, name):
+    feeds = wide.layout.feeds(random_sequences(range(5, 60), seed=99))
+    fp32, found = (softmax(wide.session(form).run(feeds)) for form in ("fp32", name))
+    share, change = LIMITS[name]
+    assert 0 < np.abs(fp32 - found).max() < change
+    assert wide.path(name).stat().st_size < share * wide.path("fp32").stat().st_size
+    onnx.checker.check_model(wide.path(name))
+
+
+@pytest.mark.parametrize("name", INVARIANT)
+@settings(max_examples=8, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 40) | st.integers(1, 400), min_size=1, max_size=8),
+    seed=st.integers(0, 2**32),
+    threads=st.sampled_from([1, 2]),
+)
+def test_a_text_gets_the_same_answer_bit_for_bit_alone_and_in_any_batch(
+    wide, random_sequences, name, lengths, seed, threads
+):
+    sequences, session = random_sequences(lengths, seed), wide.session(name, threads)
+    alone = np.concatenate([session.run(wide.layout.feeds([ids])) for ids in sequences])
+    for layout in (wide.layout, wide.layout.padded()):
+        np.testing.assert_array_equal(session.run(layout.feeds(sequences)), alone)
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "expected"),
+    [
+        ("x86_64", {"sse4_2", "avx2", "fma"}, True),
+        ("x86_64", {"avx2", "avx512f", "avx512bw"}, True),  # Skylake-X
+        ("x86_64", {"avx2", "avx512f", "avx512_vnni"}, False),
+        ("x86_64", {"avx2", "avx_vnni"}, False),
+        ("aarch64", {"asimd"}, False),
+        ("aarch64", {"asimd", "asimddp", "i8mm"}, False),
+    ],
+)
+def test_only_an_x86_without_vnni_saturates(machine, flags, expected):
+    assert saturates(machine, flags) is expected
+
+
+def test_percentile_calibration_leaves_out_the_rarest_values(wide):
+    scales = {}
+    for name in ("int8", "int8-percentile"):
+        wide.session(name)
+        tensors = onnx.load(wide.path(name)).graph.initializer
+        scales[name] = {
+            t.name: numpy_helper.to_array(t) for t in tensors if not t.dims and "scale" in t.name
+        }
+    widths = [(scales["int8-percentile"][name] / scale) for name, scale in scales["int8"].items()]
+    assert max(widths) < 1.001
+    assert min(widths) < 0.999
+
+
+@pytest.mark.parametrize("name", ["int8", "int8-dynamic", "mixed"])
+def test_an_int8_graph_records_the_weights_it_uses_for_this_cpu(wide, name):
+    wide.session(name)
+    assert recorded(wide.path(name))["weight_limit"] == str(weight_limit())
+    tensors = onnx.load(wide.path(name)).graph.initializer
+    dense = [
+        t for t in tensors if t.data_type == TensorProto.INT8 and "embeddings" not in t.name and t.dims
+    ]
+    matrices = [numpy_helper.to_array(tensor).astype(int) for tensor in dense]
+    assert max(np.abs(matrix).max() for matrix in matrices) == weight_limit()
+
+
+def with_an_outlier(source, target):
+    """Save a graph that computes nearly the same through one feed-forward channel of enormous values."""
+    model = onnx.load(source)
+    tensors = weights(model.graph)
+    *_, wider, narrower = dense_layers(model.graph)
+    for name, place, factor in ((wider.input[1], np.s_[:, 0], 1000), (narrower.input[1], np.s_[0], 0.001)):
+        matrix = numpy_helper.to_array(tensors[name]).copy()
+        matrix[place] *= factor
+        tensors[name].CopyFrom(numpy_helper.from_array(matrix, name))
+    onnx.save(model, target)
+
+
+def test_mixed_leaves_the_layer_that_int8_ruins_in_fp32(wide, tmp_path):
+    source, target = tmp_path / "fp32.onnx", tmp_path / "mixed.onnx"
+    with_an_outlier(wide.path("fp32"), source)
+    calibration = wide.calibration(source)
+    PRECISIONS["mixed"].write(source, target, calibration)
+    facts = recorded(target)
+    sensitivities = json.loads(facts["sensitivities"])
+    worst = max(sensitivities, key=sensitivities.get)
+    assert worst == "encoder.encoder.layer.1.output.dense"
+    assert len(sensitivities) == 8
+    assert worst in json.loads(facts["fp32"])
+    assert len(json.loads(facts["fp32"])) < 8
+    assert calibration.divergence(target) <= mixed.BOUND
+
+
+def test_naming_the_forms_loads_neither_onnx_nor_onnxruntime():
+    script = "import strop.export.config, sys; print(*{'onnx', 'onnxruntime', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
