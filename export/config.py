@@ -51,7 +51,7 @@ class ExportConfig:
     """What the served model is called. Default: the run directory's name."""
     version: str = "1"
     """The served model's version; raise it when you export the same name again."""
-    recipes: Annotated[tuple[str, ...], Parameter(help=RECIPES_HELP)] = ("int8",)
+    recipes: Annotated[tuple[str, ...], Parameter(help=RECIPES_HELP, consume_multiple=True)] = ("int8",)
     exporter: Literal["torch", "optimum"] = "torch"
     """What writes the graphs: torch, packed and without padding; or Hugging Face optimum, which knows
     int8 and int8-dynamic, whose graphs take padded rectangles, and which gets an environment of its

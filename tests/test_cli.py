@@ -56,6 +56,10 @@ def test_an_unknown_recipe_is_answered_with_those_there_are(strop):
     assert "int8-dynamic" in line
 
 
+def test_several_recipes_follow_one_flag(strop):
+    assert "nowhere" in one_line(strop("export", "nowhere", "--recipes", "int8", "int8-dynamic", "w8"), 2)
+
+
 def test_a_missing_argument_is_named(strop):
     assert "--run" in one_line(strop("export"), 2)
 

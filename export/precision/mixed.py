@@ -23,7 +23,8 @@ def write(source: Path, target: Path, calibration: Calibration) -> None:
 
     Each family of sibling layers is quantised alone to see what it costs. As many families as stay
     together within ``BOUND`` are in int8, the least harmful first. What was measured is recorded as
-    ``sensitivities`` (nats, by family) and what was left out as ``fp32``.
+    ``sensitivities`` (nats, by family, each with what the embeddings cost, which always are in int8)
+    and what was left out as ``fp32``.
     """
     original, int8 = onnx.load(source), quantised(source, calibration)
     families = siblings(original.graph)
