@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from strop.errors import InputError
 from strop.host import read_host, read_versions
 
 from .bundle import GoldenExample, Manifest, Session, Variant
@@ -43,6 +44,8 @@ def build(
     """
     precisions = BY_EXPORTER[config.exporter] if precisions is None else precisions
     recipes = [Recipe.parse(text, tuple(precisions)) for text in config.recipes]
+    if config.exporter == "optimum":
+        _refuse_cuts(config, recipes)
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = Source.open(config)
@@ -74,6 +77,18 @@ def build(
             )
             _write_rest(stage, config, source, report, found)
     return report
+
+
+def _refuse_cuts(config: ExportConfig, recipes: Sequence[Recipe]) -> None:
+    """Raise ``InputError`` for what transformers can't load from a folder, as optimum does."""
+    for recipe in recipes:
+        if recipe.shape.vocab or recipe.shape.sizes.keys() - {"layers"}:
+            raise InputError(
+                f"--recipes {recipe}: --exporter optimum can have layers cut and nothing else; leave out"
+                " the other cuts or the exporter"
+            )
+    if config.search:
+        raise InputError("--search cuts what --exporter optimum can't take; leave out one of them")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from strop.export.bundle import Bundle, MaskedLayout, Session
 from strop.export.config import ExportConfig
 from strop.export.optimum.environment import ENVIRONMENT
 from strop.export.optimum.graphs import OPTIMUM_PRECISIONS, export_through_optimum, masked_layout
+from strop.export.precision.calibration import Calibration
 from strop.serve.config import ServeConfig
 from strop.serve.inference.model import Model
 from strop.train.encoder import Encoder
@@ -80,12 +81,21 @@ def test_another_family_and_dynamic_quantisation_go_through_optimum_too(tmp_path
     layout, graphs = masked_layout(model), [tmp_path / "fp32.onnx", tmp_path / "int8.onnx"]
     export_through_optimum(model, layout, sequences, graphs[0])  # compares it with torch itself
     feeds = layout.feeds(sequences)
-    OPTIMUM_PRECISIONS["int8-dynamic"](*graphs, [feeds])
+    calibration = Calibration(feeds=lambda: [feeds], divergence=lambda graph: 0.0)
+    OPTIMUM_PRECISIONS["int8-dynamic"].write(*graphs, calibration)
     fp32, int8 = (Session(path).run(feeds) for path in graphs)
     assert 0 < np.abs(int8 - fp32).max() < 0.1
 
 
-def test_a_recipe_that_optimum_has_not_is_refused(tiny_run, tmp_path):
-    config = ExportConfig(tiny_run, out=tmp_path / "mood", exporter="optimum", recipes=("fp16",))
-    with pytest.raises(InputError, match=r"'fp16' is no step; .* one of int8, int8-dynamic"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipes": ("fp16",)}, r"'fp16' is no step; .* one of int8, int8-dynamic"),
+        ({"recipes": ("ffn50+int8",)}, r"--recipes ffn50\+int8: --exporter optimum can have layers cut"),
+        ({"search": True}, "--search cuts what --exporter optimum can't take"),
+    ],
+)
+def test_what_optimum_can_t_do_is_refused_at_once(tmp_path, options, message):
+    config = ExportConfig(tmp_path, out=tmp_path / "mood", exporter="optimum", **options)
+    with pytest.raises(InputError, match=message):
         build(config, Silent())
