@@ -18,7 +18,7 @@ from .config import ExportConfig
 from .evaluate import CONFIDENCE_BINS, HeldOut
 from .licence import stated_licence
 from .report import Candidate
-from .trained import Trained, base_folder, base_name
+from .trained import Trained, base_folder, base_name, further_adapters
 
 CARD_FILE = "README.md"
 # Of more classes a matrix is too wide to read.
@@ -69,10 +69,14 @@ class Card:
 
     def _what(self) -> str:
         labels, method = self.run.labels, self.run.method
+        added = ", ".join(f"{one.name} ({one.weight:g})" for one in further_adapters(self.config, self.run))
+        merged = (
+            f" Merged by weight: its own adapter ({self.config.own_weight:g}), {added}." if added else ""
+        )
         return (
             f"Sorts a text into one of {len(labels)} classes ({', '.join(labels)}) and gives each class's"
             f" probability. {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and"
-            " exported to ONNX by Strop."
+            f" exported to ONNX by Strop.{merged}"
         )
 
     def _use(self) -> str:

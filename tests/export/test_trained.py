@@ -31,11 +31,14 @@ def folder(tiny_run, tiny_data):
 
 
 def test_a_peft_folder_becomes_the_bundle_that_its_run_would(folder, tiny_run, tmp_path):
-    build(replace(folder, out=tmp_path / "mood", name="mood"), Silent())
+    further = (f"{folder.run.parent}=0.25",)
+    build(replace(folder, out=tmp_path / "mood", name="mood", own_weight=0.75, adapters=further), Silent())
     manifest = Bundle.open(tmp_path / "mood").manifest
     scores = json.loads((tiny_run / "metrics.json").read_text())["test"]
     assert manifest.variants[0].metrics["accuracy"] == pytest.approx(scores["accuracy"])
     assert (manifest.labels, manifest.max_tokens) == (LABELS, 32)
+    card = (tmp_path / "mood" / "README.md").read_text()
+    assert "Merged by weight: its own adapter (0.75), tiny (0.25)." in card
 
 
 def test_a_run_takes_further_adapters_by_weight(tiny_run):
