@@ -11,7 +11,6 @@ from strop.export.precision import PRECISIONS
 from strop.export.recipe import Recipe, Shape
 from strop.export.search import HOPELESS, LEDGER_FILE, Ledger, Trial, pareto
 
-
 INT8 = {"int8": PRECISIONS["int8"]}
 
 
