@@ -17,12 +17,11 @@ from .search import Trial, pareto
 
 REPORT_FILE = "report.md"
 PARETO_FILE = "pareto.png"
-VARIANTS = ("variant", "MB", "accuracy", "of fp32", "agree", "ECE", "× fp32", "ms", "$/M", "verdict")
+VARIANTS = ("variant", "MB", "accuracy", "of fp32", "agree", "× fp32", "ms", "$/M", "verdict")
 TRIALS = ("recipe", "MB", "peak MB", "accuracy", "of fp32", "agree", "ECE", "× fp32", "ms", "made in")
 LEGEND = (
-    "agree: share of texts that get fp32's label; ECE: expected calibration error; × fp32: tokens per"
-    " second over fp32's, one thread, in batches; ms: a text alone; $/M: a million texts with every"
-    " core computing, at --price-per-hour."
+    "agree: share of texts that get fp32's label; × fp32: tokens per second over fp32's, one thread, in"
+    " batches; ms: a text alone; $/M: a million texts with every core computing, at --price-per-hour."
 )
 
 
@@ -66,6 +65,7 @@ class Report:
             pad_edge=False,
             collapse_padding=True,
         )
+        result.columns[0].no_wrap = True
         for column in result.columns[1:-1]:
             column.justify = "right"
         for candidate in self.candidates:
@@ -90,7 +90,7 @@ class Report:
                 "## Search",
                 "",
                 "Every recipe that was tried, on the validation split, which the gate has no part in. "
-                " Peak MB: memory that loading it and computing a batch took. What nothing else beats in"
+                " ECE: expected calibration error. Peak MB: memory that loading it and computing a batch took. What nothing else beats in"
                 " both accuracy and cost went on to the gate.",
                 "",
                 *_markdown_table(TRIALS, map(_trial_row, sorted(self.trials, key=lambda one: one.cost))),
@@ -107,7 +107,6 @@ class Report:
             f"{variant.metrics['accuracy']:.4f}",
             f"{variant.share_of_reference:.2%}",
             f"{variant.metrics['agreement']:.2%}",
-            f"{variant.metrics['calibration_error']:.3f}",
             f"{variant.speedup:.2f}",
             f"{variant.milliseconds_alone:.2f}",
             self._dollars(variant),
