@@ -90,8 +90,9 @@ class Report:
                 "## Search",
                 "",
                 "Every recipe that was tried, on the validation split, so that the test split has no part"
-                " in the choice. What nothing else beats in both accuracy and cost went on to the gate. ECE:"
-                " expected calibration error; peak MB: memory that loading it and computing a batch took.",
+                " in the choice. What nothing else beats in both accuracy and cost went on to the gate."
+                " ECE: expected calibration error; peak MB: memory that loading it and computing a batch"
+                " took.",
                 "",
                 *_markdown_table(TRIALS, map(_trial_row, sorted(self.trials, key=lambda one: one.cost))),
                 "",
