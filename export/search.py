@@ -19,6 +19,7 @@ from .config import ExportConfig
 from .evaluate import measure
 from .footprint import peak_bytes
 from .recipe import REFERENCE, Recipe, Shape
+from .shapes.anatomy import anatomy
 from .source import Source
 from .workshop import Progress, Workshop
 
@@ -185,7 +186,9 @@ def shapes(source: Source) -> list[Shape]:
     config = source.model.config
     layers, heads = int(config.num_hidden_layers), int(config.num_attention_heads)
     depths = [None, *sorted({n for n in (layers * 2 // 3, layers // 2, layers // 3) if 0 < n < layers})]
-    widths = [(None, None), (None, 50), (heads // 2 or None, 50)]
+    widths: list[tuple[int | None, int | None]] = [(None, None), (None, 50)]
+    if anatomy(source.model).heads_are_apart:
+        widths.append((heads // 2 or None, 50))
     found = {
         Shape(depth, head, ffn)
         for depth in depths
