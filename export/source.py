@@ -1,23 +1,20 @@
 """What an export starts from: a run's model and data, in the form that every step reads."""
 
-import json
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedModel
 
-from strop.errors import InputError
 from strop.train.batches import Item
-from strop.train.examples import Example
+from strop.train.examples import Example, read_texts
 
-from .bundle import Encoded, Layout, TextEncoder
+from .bundle import BATCH_TOKENS, Encoded, Layout, TextEncoder
 from .config import ExportConfig
-from .evaluate import BATCH_TOKENS, HeldOut
+from .evaluate import HeldOut
 from .optimum.graphs import masked_layout
 from .packed import packed_layout
 from .shapes.teaching import UNLABELLED
@@ -54,7 +51,7 @@ class Source:
         tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
         train = encoder.encode([example.text for example in splits.train])
         classes = class_indices(splits.train, run.labels).tolist()
-        unlabelled = encoder.encode(_texts(config.unlabelled)) if config.unlabelled else []
+        unlabelled = encoder.encode(read_texts(config.unlabelled)) if config.unlabelled else []
         count = min(config.calibration_texts, len(train))
         return cls(
             run=run,
@@ -94,19 +91,3 @@ def class_indices(examples: Sequence[Example], labels: Sequence[str]) -> NDArray
 def _held_out(examples: Sequence[Example], encoder: TextEncoder, labels: Sequence[str]) -> HeldOut:
     texts = tuple(example.text for example in examples)
     return HeldOut(texts, tuple(encoder.encode(texts)), class_indices(examples, labels))
-
-
-def _texts(path: Path) -> list[str]:
-    """The ``text`` of each line of a JSONL file."""
-    texts = []
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            text = json.loads(line)["text"]
-            if not isinstance(text, str):
-                raise InputError(f"--unlabelled {path} line {number}: 'text' is {text!r:.60}; quote it")
-            texts.append(text)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"--unlabelled {path} can't be read: {error!r}; give JSONL with a `text` in each line"
-        ) from error
-    return texts

@@ -26,18 +26,28 @@ def read_examples(path: Path, text_column: str, label_column: str) -> list[Examp
 
     Raises ``InputError`` naming the file, the line or row, the value and the fix.
     """
+    examples = [
+        Example(_text(where, row, text_column), _label(where, row, label_column))
+        for where, row in _rows(path)
+    ]
+    if not examples:
+        raise InputError(f"{path} has no rows; give at least a few labelled texts for each class")
+    return examples
+
+
+def read_texts(path: Path, text_column: str = "text") -> list[str]:
+    """Read the texts alone, labelled or not, in the file's own order; raises as ``read_examples``."""
+    return [_text(where, row, text_column) for where, row in _rows(path)]
+
+
+def _rows(path: Path) -> Iterator[Row]:
+    """The rows, each with its file and place."""
     if not path.is_file():
         raise InputError(f"{path} does not exist; give a labelled file, or a folder of splits")
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path} can't be read; give a file that ends in {', '.join(READERS)}")
-    examples = [
-        Example(_text(where, row, text_column), _label(where, row, label_column))
-        for where, row in ((f"{path} {place}", row) for place, row in reader(path))
-    ]
-    if not examples:
-        raise InputError(f"{path} has no rows; give at least a few labelled texts for each class")
-    return examples
+    return ((f"{path} {place}", row) for place, row in reader(path))
 
 
 def _value(where: str, row: Mapping[str, object], column: str, option: str) -> object:

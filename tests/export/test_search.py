@@ -4,12 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strop.errors import InputError
 from strop.export.build import build
 from strop.export.bundle import Bundle
 from strop.export.config import ExportConfig
 from strop.export.precision import PRECISIONS
 from strop.export.recipe import Recipe, Shape
 from strop.export.search import HOPELESS, LEDGER_FILE, Ledger, Trial, pareto
+from strop.export.shapes.teaching import UNLABELLED
+from strop.export.source import Source
 
 INT8 = {"int8": PRECISIONS["int8"]}
 
@@ -85,6 +88,7 @@ def test_a_search_without_time_measures_the_reference_and_ships_it(run, tmp_path
 def test_a_form_far_below_the_gate_is_not_cut_further(run, tmp_path):
     config = ExportConfig(run, out=tmp_path / "one", search=True, recover=0, gate=1.0)
     report = build(config, Steps(), INT8)
+    assert any(one.share < 1 - HOPELESS for one in report.trials)
     bad = [one.recipe for one in report.trials if one.share < 1 - HOPELESS]
     shapes = [Recipe.parse(recipe, ("int8",)).shape for recipe in bad]
     assert not any(one.within(other) for one in shapes for other in shapes if one != other != Shape())
@@ -99,3 +103,19 @@ def test_a_ledger_line_that_was_cut_off_is_as_if_it_had_never_been(tmp_path):
     assert list(Ledger(tmp_path).trials) == ["fp32"]
     Ledger(tmp_path).add(trial("w8"))
     assert set(Ledger(tmp_path).trials) == {"fp32", "w8"}
+
+
+def test_unlabelled_texts_are_lessons_without_a_class(run, tmp_path):
+    path = tmp_path / "more.jsonl"
+    path.write_text('{"text": "a lovely film\u2028so superb"}\n{"text": "dreadful"}\n', encoding="utf-8")
+    plain = Source.open(ExportConfig(run))
+    more = Source.open(ExportConfig(run, unlabelled=path))
+    assert list(more.lessons[: len(plain.lessons)]) == list(plain.lessons)
+    assert [item["labels"] for item in more.lessons[len(plain.lessons) :]] == [UNLABELLED] * 2
+
+
+def test_an_unlabelled_text_that_is_none_is_named(run, tmp_path):
+    path = tmp_path / "more.jsonl"
+    path.write_text('{"text": "fine"}\n{"text": 7}\n')
+    with pytest.raises(InputError, match=r"more\.jsonl line 2: 'text' is 7, not text"):
+        Source.open(ExportConfig(run, unlabelled=path))
