@@ -13,6 +13,7 @@ import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 
+from strop.environment import Environment
 from strop.proto import open_inference_pb2 as oip
 
 SCRIPT = Path(__file__).with_name("triton_client.py")
@@ -22,9 +23,9 @@ PERF_ANALYZER_LIBC = (2, 38)
 
 
 @pytest.fixture(scope="module")
-def found(environment: Callable[..., Path], server: Any, slow_server: Any) -> dict[str, Any]:
+def found(environment: Callable[..., Environment], server: Any, slow_server: Any) -> dict[str, Any]:
     """What the script printed: how each check went, and the client's descriptors."""
-    python = environment("tritonclient[grpc]==2.73.0") / "bin" / "python"
+    python = environment("tritonclient[grpc]==2.73.0").python
     done = subprocess.run(
         [python, SCRIPT, server.address, slow_server.address],
         capture_output=True,
@@ -94,12 +95,12 @@ def test_every_declared_field_is_triton_s(found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--streaming",)], ids=["unary", "streaming"])
 def test_perf_analyzer_measures_the_server(
-    environment: Callable[..., Path], server: Any, options: tuple[str, ...]
+    environment: Callable[..., Environment], server: Any, options: tuple[str, ...]
 ) -> None:
     name, version = platform.libc_ver()
     if name != "glibc" or tuple(map(int, version.split("."))) < PERF_ANALYZER_LIBC:
         pytest.skip(f"perf_analyzer needs glibc 2.38, and here is {name} {version}")
-    folder = environment("perf-analyzer==2.60.0")
+    folder = environment("perf-analyzer==2.60.0").folder
     (binary,) = folder.glob("lib/python*/site-packages/perf_analyzer/bin/perf_analyzer")
     load = ("--request-count", "50", "--concurrency-range", "4")
     data = ("--shape", "text:1", "--string-data", "good film")
