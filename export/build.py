@@ -21,9 +21,10 @@ from .config import ExportConfig
 from .evaluate import Measurement, measure
 from .footprint import peak_bytes
 from .gate import Verdict
+from .plots import PARETO_FILE, draw_pareto
 from .precision import Precision
 from .recipe import REFERENCE, Recipe
-from .report import PARETO_FILE, REPORT_FILE, Candidate, Report, draw_pareto
+from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source
 from .trained import base_name, further_adapters

@@ -6,7 +6,7 @@ It holds no measured time, so that the same run gives the same card.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +17,13 @@ from strop.train.scores import Scores
 from .config import ExportConfig
 from .evaluate import CONFIDENCE_BINS, HeldOut
 from .licence import stated_licence
+from .markdown import Row, markdown_table
 from .report import Candidate
 from .trained import Trained, base_folder, base_name, further_adapters
 
 CARD_FILE = "README.md"
 # Of more classes a matrix is too wide to read.
 MATRIX_CLASSES = 20
-
-Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Card:
             f"Measured on the test split, {len(self.held_out.texts)} texts; what falls below"
             f" {100 * self.config.gate:g}% of fp32's accuracy is not in the bundle. `strop inspect` shows"
             " how fast each was when it was exported.\n\n"
-            f"{_table(header, map(_variant_row, self.candidates))}\n\n{verdicts}\n\n"
+            f"{markdown_table(header, map(_variant_row, self.candidates))}\n\n{verdicts}\n\n"
             "Agree: the share of texts that get fp32's label. Batch: how far a probability ever moved"
             " between a text alone and the same text in a batch, over up to 500 texts. Calibration: the"
             " expected calibration error, which is how far a label's probability is from the share of right"
@@ -117,14 +116,16 @@ class Card:
             )
             for place, one in enumerate(self._scores(reference).classes)
         ]
-        return f"Of {reference} where no other is named, on the test split.\n\n{_table(header, rows)}"
+        return (
+            f"Of {reference} where no other is named, on the test split.\n\n{markdown_table(header, rows)}"
+        )
 
     def _confusions(self) -> str:
         reference, labels = self.candidates[0].variant.name, self.run.labels
         counts = self._scores(reference).confusion
         if len(labels) <= MATRIX_CLASSES:
             matrix = [(label, *map(str, row)) for label, row in zip(labels, counts, strict=True)]
-            grid = _table(("class", *labels), matrix)
+            grid = markdown_table(("class", *labels), matrix)
             return f"Texts of each class, by the label that {reference} gave.\n\n{grid}"
         wrong = Counter(
             {
@@ -135,7 +136,8 @@ class Card:
             }
         )
         rows = [(*pair, str(count)) for pair, count in wrong.most_common(MATRIX_CLASSES)]
-        return f"The most frequent of {reference}.\n\n{_table(('class', 'label given', 'texts'), rows)}"
+        table = markdown_table(("class", "label given", "texts"), rows)
+        return f"The most frequent of {reference}.\n\n{table}"
 
     def _data(self) -> str:
         parts = self.run.splits().parts
@@ -143,7 +145,7 @@ class Card:
         rows = [(label, *(_share(count, label) for count in counts)) for label in self.run.labels]
         total = ("all", *(str(count.total()) for count in counts))
         digest = f"sha256 of the texts and classes: `{self.run.data_sha256}`"
-        return f"{_table(('class', *parts), [*rows, total])}\n\n{digest}"
+        return f"{markdown_table(('class', *parts), [*rows, total])}\n\n{digest}"
 
     def _limits(self) -> str:
         cut = sum(encoded.truncated for encoded in self.held_out.encoded)
@@ -185,12 +187,3 @@ def _variant_row(candidate: Candidate) -> Row:
 
 def _share(counts: Counter[str], label: str) -> str:
     return f"{counts[label]} ({counts[label] / counts.total():.1%})"
-
-
-def _table(header: Row, rows: Iterable[Row]) -> str:
-    """A Markdown table; its first column is read from the left, the others are numbers."""
-    rules = ("---", *["---:"] * (len(header) - 1))
-    escaped = (
-        [cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in (header, rules, *rows)
-    )
-    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from strop.train.scores import headline
 
-from .bundle import Encoded, Layout, Session, softmax
+from .bundle import BATCH_TOKENS, Encoded, Layout, Session, softmax
 
-# Tokens in a measured batch: what strop serve takes at most, where packed texts ran fastest on x86.
-BATCH_TOKENS = 384
 # Texts that are asked again alone, to see how long that takes and whether the answer is the same.
 ALONE_TEXTS = 500
 CONFIDENCE_BINS = 15

@@ -1,10 +1,8 @@
 """The export report: every variant that was tried, what it is worth, and whether it ships."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
@@ -12,11 +10,11 @@ from strop.host import usable_cores
 
 from .bundle import Variant
 from .gate import Verdict
-from .recipe import REFERENCE
-from .search import Trial, pareto
+from .markdown import Row, markdown_table
+from .plots import PARETO_FILE
+from .search import Trial
 
 REPORT_FILE = "report.md"
-PARETO_FILE = "pareto.png"
 VARIANTS = ("variant", "MB", "accuracy", "of fp32", "agree", "× fp32", "ms", "$/M", "verdict")
 TRIALS = ("recipe", "MB", "peak MB", "accuracy", "of fp32", "agree", "ECE", "× fp32", "ms", "made in")
 LEGEND = (
@@ -80,7 +78,7 @@ class Report:
             f"Measured on {self.texts} held-out texts of {self.tokens_per_text:.0f} tokens on average. A"
             f" variant with less than {self.gate:.2%} of fp32's accuracy is not in the bundle. {LEGEND}",
             "",
-            *_markdown_table(VARIANTS, map(self._row, self.candidates)),
+            markdown_table(VARIANTS, map(self._row, self.candidates)),
             "",
             *(f"- {candidate}" for candidate in self.candidates),
         ]
@@ -94,13 +92,13 @@ class Report:
                 " ECE: expected calibration error; peak MB: memory that loading it and computing a batch"
                 " took.",
                 "",
-                *_markdown_table(TRIALS, map(_trial_row, sorted(self.trials, key=lambda one: one.cost))),
+                markdown_table(TRIALS, map(_trial_row, sorted(self.trials, key=lambda one: one.cost))),
                 "",
                 f"![accuracy against cost]({PARETO_FILE})",
             ]
         return "\n".join(lines) + "\n"
 
-    def _row(self, candidate: Candidate) -> tuple[str, ...]:
+    def _row(self, candidate: Candidate) -> Row:
         variant = candidate.variant
         return (
             variant.name,
@@ -121,36 +119,7 @@ class Report:
         return f"{1e6 * self.price_per_hour / texts_per_hour:.4f}"
 
 
-def draw_pareto(path: Path, trials: Sequence[Trial], gate: float) -> None:
-    """Accuracy against cost: every trial a point with its name, the front a line, the gate another."""
-    figure = Figure(figsize=(8, 5.5), layout="constrained")
-    axes = figure.subplots()
-    front = pareto(trials)
-    reference = next(trial for trial in trials if trial.recipe == REFERENCE)
-    axes.axhline(
-        gate * reference.accuracy, color="tab:red", linestyle="--", label=f"gate, {gate:.0%} of fp32"
-    )
-    axes.plot([one.cost for one in front], [one.accuracy for one in front], "o-", label="not beaten")
-    beaten = [trial for trial in trials if trial not in front]
-    axes.plot(
-        [one.cost for one in beaten], [one.accuracy for one in beaten], "o", color="0.6", label="beaten"
-    )
-    for trial in trials:
-        axes.annotate(
-            trial.recipe,
-            (trial.cost, trial.accuracy),
-            xytext=(4, 4),
-            textcoords="offset points",
-            fontsize=7,
-        )
-    axes.set(xlabel="cost of a text, fp32 = 1", ylabel="accuracy on the validation split", xlim=(0, None))
-    axes.margins(x=0.15)
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    figure.savefig(path, dpi=120)
-
-
-def _trial_row(trial: Trial) -> tuple[str, ...]:
+def _trial_row(trial: Trial) -> Row:
     return (
         trial.recipe,
         f"{trial.bytes / 1e6:.1f}",
@@ -163,7 +132,3 @@ def _trial_row(trial: Trial) -> tuple[str, ...]:
         f"{trial.milliseconds_alone:.2f}",
         f"{trial.seconds:.0f} s",
     )
-
-
-def _markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (header, ("---",) * len(header), *rows)]

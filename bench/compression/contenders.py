@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.bundle import Bundle, Session, Variant
+from strop.export.bundle import BATCH_TOKENS, Bundle, Session, Variant
 from strop.train.run import Run
 
 EAGER = "PyTorch eager, one at a time"
 ALONE = "ONNX Runtime fp32, padded, one at a time"
-BATCH_TOKENS = 384
-"""Of a packed batch: what strop serve takes at most."""
 THREADS = 1
 
 Compute = Callable[[], None]

@@ -7,14 +7,14 @@ from datetime import datetime
 from rich.console import Console
 
 from strop.errors import InputError, StropError
-from strop.export.bundle import Bundle, Variant
+from strop.export.bundle import BATCH_TOKENS, Bundle, Variant
 from strop.host import read_host, read_versions
 from strop.train.run import Run
 
 from ..targets.report import TargetReport
 from ..targets.rows import Row, Target, ratios
 from .config import CompressionConfig
-from .contenders import ALONE, BATCH_TOKENS, EAGER, THREADS, Contest
+from .contenders import ALONE, EAGER, THREADS, Contest
 
 PACKAGES = ("numpy", "onnxruntime", "torch", "transformers")
 OVER_ALONE, OVER_EAGER, SIZE, SHARE = (

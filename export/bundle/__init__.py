@@ -3,12 +3,13 @@
 from .drift import Drift
 from .files import FileEntry
 from .golden import GoldenExample
-from .layout import Layout, MaskedLayout, PackedLayout, PaddedLayout
+from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
 from .session import Session, softmax
 from .tokenizer import Encoded, TextEncoder
 
 __all__ = [
+    "BATCH_TOKENS",
     "Bundle",
     "Drift",
     "Encoded",

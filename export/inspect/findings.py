@@ -9,13 +9,10 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bundle import Bundle, Drift, Session, Variant, softmax
+from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, softmax
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
-
-# Answers don't depend on it; about as many are computed together at export.
-BATCH_TOKENS = 384
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from sklearn.metrics import f1_score
 
 from strop.bench.accuracy import Accuracy, macro_f1, measure_accuracy, read_promise
 from strop.errors import InputError
+from strop.export.bundle.manifest import SCHEMA
 
 MANIFEST = {
-    "schema": "strop.bundle/2",
+    "schema": SCHEMA,
     "default_variant": "int8",
     "variants": [
         {"name": "fp32", "metrics": {"accuracy": 0.9, "macro_f1": 0.8}},
