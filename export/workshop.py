@@ -45,7 +45,7 @@ class Workshop:
         config: ExportConfig,
         folder: Path,
         progress: Progress,
-        precisions: Mapping[str, Precision] = PRECISIONS,
+        precisions: Mapping[str, Precision],
     ) -> None:
         self._source = source
         self._config = config

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from strop.export.bundle import BATCH_TOKENS, Bundle, Session, Variant
 from strop.train.run import Run
 
+from ..targets.turns import turns
+
 EAGER = "PyTorch eager, one at a time"
 ALONE = "ONNX Runtime fp32, padded, one at a time"
 THREADS = 1
@@ -47,17 +49,15 @@ class Contest:
         return cls(bundle, sum(map(len, sequences)), contenders)
 
     def rates(self, rounds: int, say: Callable[[str], None]) -> dict[str, list[float]]:
-        """Tokens per second of each contender in each round; every other round runs backwards."""
+        """Tokens per second of each contender in each round, in ``turns``."""
         found: dict[str, list[float]] = {name: [] for name in self.contenders}
         for compute in self.contenders.values():
             compute()  # the first time allocates
-        for number in range(rounds):
-            names = list(self.contenders)
-            for name in names if number % 2 == 0 else reversed(names):
-                say(f"{self.bundle.manifest.name}, round {number + 1} of {rounds}: {name}")
-                started = time.perf_counter()
-                self.contenders[name]()
-                found[name].append(self.tokens / (time.perf_counter() - started))
+        for name, phrase in turns(rounds, self.contenders):
+            say(f"{self.bundle.manifest.name}, {phrase}")
+            started = time.perf_counter()
+            self.contenders[name]()
+            found[name].append(self.tokens / (time.perf_counter() - started))
         return found
 
 

@@ -16,6 +16,7 @@ from ..client import Client
 from ..load import Samples, Send, closed_loop
 from ..protocols import Wire
 from ..statistics import percentile
+from ..targets.turns import turns
 from .usage import Usage
 
 IN_FLIGHT = 64
@@ -118,11 +119,9 @@ def latency_percentile(samples: Samples, percent: float, which: NDArray[np.bool_
 async def alternate(
     rounds: int, contenders: Mapping[str, Callable[[], Awaitable[Measured]]], say: Callable[[str], None]
 ) -> dict[str, list[Measured]]:
-    """Measure each contender once a round, every other round backwards, so that drift hits all."""
+    """Measure each contender once a round, in ``turns``."""
     found: dict[str, list[Measured]] = {name: [] for name in contenders}
-    for number in range(rounds):
-        names = list(contenders)
-        for name in names if number % 2 == 0 else reversed(names):
-            say(f"round {number + 1} of {rounds}: {name}")
-            found[name].append(await contenders[name]())
+    for name, phrase in turns(rounds, contenders):
+        say(phrase)
+        found[name].append(await contenders[name]())
     return found
