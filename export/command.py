@@ -11,6 +11,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 
 from strop.errors import InputError
+from strop.host import share_cores
 
 from .config import ExportConfig
 
@@ -19,6 +20,7 @@ def export(config: ExportConfig) -> None:
     """Turn a run into a bundle: merge, write ONNX, compress, measure, ship what passes the gate."""
     if config.bundle_path.exists():  # said before torch is loaded, and again by the writer
         raise InputError(f"--out {config.bundle_path} exists; name another folder or remove it")
+    share_cores()
     from .build import build
 
     console = Console()

@@ -1,8 +1,8 @@
 """``strop train``: labelled data to a run."""
 
-import os
-
 from rich.console import Console
+
+from strop.host import share_cores
 
 from .config import TrainConfig
 from .draft import refuse_occupied
@@ -16,10 +16,7 @@ def train(config: TrainConfig) -> None:
     """
     refuse_occupied(config)
     splits = load_splits(config.data, text_column=config.text_column, label_column=config.label_column)
-    # By default a thread that waits for another spins so long that training runs 20 times slower
-    # when anything else wants its core; this much cost nothing measurable on two quiet cores.
-    # OpenMP reads it when torch is loaded, which is why that happens here and not at the top.
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    share_cores()
     from .fine_tune import fine_tune
 
     report = fine_tune(config, splits)

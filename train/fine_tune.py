@@ -15,6 +15,7 @@ from strop.host import read_host, read_versions
 from .baseline import score_baselines
 from .batches import Item, encode
 from .config import TrainConfig
+from .device import in_bf16
 from .draft import Draft
 from .encoder import Encoder
 from .loop import fit
@@ -118,4 +119,5 @@ def _record(config: TrainConfig, base_model: str, splits: Splits, started: float
         "versions": read_versions(PACKAGES),
         "host": asdict(read_host()),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
+        "precision": "bf16" if in_bf16(config.precision) else "fp32",
     }

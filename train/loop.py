@@ -17,6 +17,7 @@ from strop.errors import StropError
 from .batches import Collator, Item, LengthGroupedSampler, longest_first
 from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
+from .device import in_bf16
 from .scores import headline
 
 EVALUATION_BATCH = 64
@@ -103,7 +104,8 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         weight_decay=config.weight_decay,
         optim="adamw_torch_fused",
         seed=config.seed,
-        bf16=on_gpu and torch.cuda.is_bf16_supported(),
+        use_cpu=not on_gpu,
+        bf16=in_bf16(config.precision),
         dataloader_pin_memory=on_gpu,
         logging_steps=LOG_EVERY,
         # Never reached: EvaluationSchedule says when, these say what goes with it.

@@ -6,13 +6,14 @@ import torch
 from torch import nn
 
 from .batches import Collator, Item, longest_first
+from .device import best_device
 
 BATCH = 64
 
 
 def predict(model: nn.Module, items: Sequence[Item], pad_token_id: int) -> list[int]:
     """Class ids in the order of ``items``; the model is moved to the GPU if there is one."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     model.to(device)
     collate = Collator(pad_token_id)
     order = longest_first(items)
