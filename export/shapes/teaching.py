@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from strop.train.batches import Collator, Item, LengthGroupedSampler
+from strop.train.device import best_device, in_bf16
 
 UNLABELLED = -100
 """The class of a text without one: what torch's cross entropy leaves out."""
@@ -49,7 +50,7 @@ def teach(
     ``progress`` is told, after each step, how many are done and how many there are. Runs on the GPU
     where there is one and returns both models to the CPU.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = best_device()
     torch.manual_seed(lesson.seed)
     sampler = LengthGroupedSampler(
         [len(item["input_ids"]) for item in lesson.items], lesson.batch_size, lesson.seed
@@ -61,19 +62,22 @@ def teach(
         collate_fn=Collator(int(student.config.pad_token_id)),
     )
     steps = len(loader) * lesson.epochs
-    optimiser = torch.optim.AdamW(student.parameters(), lr=lesson.learning_rate, weight_decay=0.01)
+    weights = list(student.requires_grad_(True).parameters())
+    optimiser = torch.optim.AdamW(weights, lr=lesson.learning_rate, weight_decay=0.01, fused=True)
     schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
         optimiser, math.ceil(WARMUP_SHARE * steps), steps
     )
-    _move(student.requires_grad_(True), device).train()
+    _move(student, device).train()
     _move(teacher, device).eval()
     done = 0
     for epoch in range(lesson.epochs):
         sampler.set_epoch(epoch)
         for batch in loader:
-            loss = _loss(student, teacher, kept, {name: value.to(device) for name, value in batch.items()})
+            inputs = {name: value.to(device) for name, value in batch.items()}
+            with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16("auto")):
+                loss = _loss(student, teacher, kept, inputs)
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(student.parameters(), LARGEST_GRADIENT)
+            torch.nn.utils.clip_grad_norm_(weights, LARGEST_GRADIENT)
             optimiser.step()
             schedule.step()
             optimiser.zero_grad()
