@@ -7,7 +7,7 @@ in it. What was measured is kept in a ledger; a search that is run again goes on
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -112,22 +112,39 @@ def search(
 ) -> list[Trial]:
     """Try recipes until ``config.minutes`` have passed or none is left; returns all trials there are.
 
-    First every precision of the whole model, then smaller and smaller shapes in the precision that
-    was fastest within the gate. A recipe that would not be done in time, by what the one before it
-    took, is left out.
+    First every precision of the whole model, then shapes, in ``next_shape``'s order, in those
+    precisions that nothing beat on the whole model. A recipe that would not be done in time, by what
+    the last one of its kind took, is left out.
     """
     bench = _Bench(config, source, workshop, ledger, progress)
-    whole = {precision: bench.trial(Recipe(Shape(), precision)) for precision in (REFERENCE, *precisions)}
-    good = {name: trial for name, trial in whole.items() if trial and trial.share >= config.gate}
-    best = max(good, key=lambda name: good[name].speedup)
-    failed: list[Shape] = []
-    for shape in shapes(source):
-        if any(shape.within(larger) for larger in failed):
-            continue
-        trial = bench.trial(Recipe(shape, best))
-        if trial is not None and trial.share < config.gate - HOPELESS:
-            failed.append(shape)
+    whole = [bench.trial(Recipe(Shape(), precision)) for precision in (REFERENCE, *precisions)]
+    front = pareto([trial for trial in whole if trial and trial.share >= config.gate])
+    good = [Recipe.parse(trial.recipe, tuple(precisions)).precision for trial in front]
+    order, tried = shapes(source), dict[Shape, float]()
+    while shape := next_shape(order, tried, config.gate):
+        found = [trial for name in good if (trial := bench.trial(Recipe(shape, name)))]
+        tried[shape] = max((trial.share for trial in found), default=0.0)
     return list(ledger.trials.values())
+
+
+def next_shape(order: Sequence[Shape], tried: Mapping[Shape, float], gate: float) -> Shape | None:
+    """The shape whose trial promises most, of ``order``, mildest first; None when none promises any.
+
+    ``tried`` says which share of fp32's accuracy each shape kept. First comes the middle one of those
+    between the smallest within the gate and the next below it, which halves the way to the smallest
+    that is good enough. Then what is smaller still, since a shape is more than its size, and last
+    what can only be more accurate. What is within a shape far below the gate is left out.
+    """
+    places = {shape: place for place, shape in enumerate(order)}
+    good = max((places[shape] for shape, share in tried.items() if share >= gate), default=-1)
+    bad = min((places[shape] for shape in tried if places[shape] > good), default=len(order))
+    lost = [shape for shape, share in tried.items() if share < gate - HOPELESS]
+    left = [one for one in order if one not in tried and not any(one.within(shape) for shape in lost)]
+    if between := [shape for shape in left if good < places[shape] < bad]:
+        return between[len(between) // 2]
+    if smaller := [shape for shape in left if places[shape] > bad]:
+        return smaller[0]
+    return left[-1] if left else None
 
 
 class _Bench:
@@ -142,7 +159,8 @@ class _Bench:
         self._workshop = workshop
         self._ledger = ledger
         self._progress = progress
-        self._took = 0.0
+        self._took: dict[bool, float] = {}
+        """Seconds for the last recipe that had to be taught, and for the last that had not."""
 
     @cached_property
     def _reference(self) -> Session:
@@ -153,10 +171,11 @@ class _Bench:
         name = str(recipe)
         if name not in self._ledger.trials:
             started = time.monotonic()
-            if started + self._took > self._end and recipe != WHOLE:
+            taught = not self._workshop.has(Recipe(recipe.shape, REFERENCE)) and not recipe.shape.whole
+            if started + self._took.get(taught, 0.0) > self._end and recipe != WHOLE:
                 return None
             self._ledger.add(self._measure(recipe, started))
-            self._took = time.monotonic() - started
+            self._took[taught] = time.monotonic() - started
         return self._ledger.trials[name]
 
     def _measure(self, recipe: Recipe, started: float) -> Trial:

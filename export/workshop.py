@@ -53,9 +53,13 @@ class Workshop:
         self._progress = progress
         self._precisions = precisions
 
+    def has(self, recipe: Recipe) -> bool:
+        """Whether the recipe's graph has been made."""
+        return self._path(recipe).exists()
+
     def graph(self, recipe: Recipe) -> Path:
         """The recipe's graph; ``InputError`` when it asks for more than the model has."""
-        path = self._folder / str(recipe) / "model.onnx"
+        path = self._path(recipe)
         if path.exists():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +75,9 @@ class Workshop:
             calibration = Calibration(self._feeds, Divergence(whole, self._feeds))
             self._precisions[recipe.precision].write(whole, draft, calibration)
         return draft.replace(path)
+
+    def _path(self, recipe: Recipe) -> Path:
+        return self._folder / str(recipe) / "model.onnx"
 
     def _feeds(self) -> Iterable[Feeds]:
         return map(self._source.layout.feeds, self._source.calibration_batches())

@@ -1,5 +1,7 @@
 """The search: what it tries, what it leaves out, and that it goes on where it stopped."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from strop.export.bundle import Bundle
 from strop.export.config import ExportConfig
 from strop.export.precision import PRECISIONS
 from strop.export.recipe import Recipe, Shape
-from strop.export.search import HOPELESS, LEDGER_FILE, Ledger, Trial, pareto
+from strop.export.search import HOPELESS, LEDGER_FILE, Ledger, Trial, next_shape, pareto
 from strop.export.shapes.teaching import UNLABELLED
 from strop.export.source import Source
 
@@ -45,6 +47,30 @@ def test_nothing_beats_what_is_on_the_front_and_something_there_beats_or_equals_
         assert not any(beats(other, one) and other not in front for other in found if other != one)
     assert all(any(beats(one, other) for one in front) for other in found)
     assert [one.cost for one in front] == sorted(one.cost for one in front)
+
+
+ORDER = [Shape(layers=layers, ffn=ffn) for layers in (12, 8, 6, 4) for ffn in (None, 75, 50, 25)]
+
+
+@given(st.integers(0, len(ORDER)))
+def test_the_smallest_good_shape_is_found_by_halving_and_then_the_larger_ones_are_tried(good):
+    tried = {}
+    # Near misses: what is far below the gate would take the shapes within it along.
+    shares = [1.0 if place < good else 0.985 for place in range(len(ORDER))]
+    while shape := next_shape(ORDER, tried, 0.99):
+        tried[shape] = shares[ORDER.index(shape)]
+    assert set(tried) == set(ORDER)
+    if good > 0:
+        assert list(tried).index(ORDER[good - 1]) <= math.log2(len(ORDER))
+
+
+def test_what_is_within_a_lost_shape_is_not_tried():
+    lost = {Shape(layers=8): 0.9}
+    tried = dict(lost)
+    while shape := next_shape(ORDER, tried, 0.99):
+        assert not shape.within(Shape(layers=8))
+        tried[shape] = 1.0
+    assert set(tried) == {Shape(layers=8), *(one for one in ORDER if one.layers == 12)}
 
 
 @pytest.fixture
