@@ -36,7 +36,7 @@ class Contest:
         test = run.splits().test
         drawn = np.random.default_rng(seed).permutation(len(test))[:texts]
         sequences = [one.ids for one in bundle.text_encoder().encode([test[i].text for i in drawn])]
-        reference = bundle.variant("fp32")
+        reference = bundle.reference
         padded = reference.layout.padded()
         contenders = {
             EAGER: _eager(run, sequences),

@@ -54,7 +54,7 @@ def run_suite(config: CompressionConfig) -> None:
         for bundle, run in pairs:
             contest = Contest.open(bundle, run, config.texts, config.seed)
             rates = contest.rates(config.rounds, status.update)
-            report.parts[bundle.manifest.name] = _rows(bundle, rates)
+            report.parts[bundle.manifest.name] = _rows(bundle, rates, config.over_fp32)
             page = report.write()
     report.show(console)
     console.print(f"report: {page} and .json", markup=False, soft_wrap=True)
@@ -62,12 +62,16 @@ def run_suite(config: CompressionConfig) -> None:
         raise StropError(report.verdict)
 
 
-def _rows(bundle: Bundle, rates: Mapping[str, Sequence[float]]) -> list[Row]:
+def _rows(bundle: Bundle, rates: Mapping[str, Sequence[float]], over_fp32: float | None) -> list[Row]:
     """The targets are those of the bundle's default variant; the others are there for comparison."""
     name, default = bundle.manifest.name, bundle.variant()
     rows = [Row(f"{name}: {one}", rates[one], unit="tokens/s") for one in (ALONE, EAGER)]
     for variant in (default, *(one for one in bundle.manifest.variants if one != default)):
         rows += _variant_rows(bundle, variant, rates, targeted=variant == default)
+        if variant != bundle.reference:
+            wanted = Target("at least", over_fp32) if over_fp32 and variant == default else None
+            over = ratios(rates[variant.name], rates[bundle.reference.name])
+            rows.append(Row(f"{name}: {variant.name}, over fp32 in packed batches", over, wanted))
     return rows
 
 
@@ -88,7 +92,7 @@ def _variant_rows(
         Row(f"{title}, over PyTorch", ratios(rate, rates[EAGER]), target(OVER_EAGER), note=EAGER),
         Row(
             f"{title}, size as a share of fp32's",
-            [variant.bytes / bundle.variant("fp32").bytes],
+            [variant.bytes / bundle.reference.bytes],
             target(SIZE),
         ),
         Row(

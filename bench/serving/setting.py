@@ -14,7 +14,6 @@ from ..server_process import ServerProcess
 from ..texts import read_texts
 from .config import ServingConfig
 
-REFERENCE = "fp32"
 TEXTS = 512
 """Texts that a run draws from the file. Every contender works on these, all of them again and again,
 so that none gets longer ones than another."""
@@ -40,7 +39,7 @@ class Setting:
             if not path.exists():
                 raise InputError(f"{option} {path} is not there; run make demo first, or name your own")
         bundle = Bundle.open(config.bundle)
-        variant = bundle.variant(config.variant or REFERENCE).name
+        variant = (bundle.variant(config.variant) if config.variant else bundle.reference).name
         texts = read_texts(config.texts).texts
         drawn = np.random.default_rng(config.seed).permutation(len(texts))[:TEXTS]
         return cls(config, bundle, variant, tuple(texts[number] for number in drawn), say)

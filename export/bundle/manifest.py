@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,6 +54,9 @@ class Variant:
     """Median for a text alone, measured at export on one thread."""
     golden_tolerance: float
     """The largest absolute difference of a golden probability before it counts as broken."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What its form decided by measuring model or machine: ``weight_limit``, the largest absolute
+    8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,11 @@ class Bundle:
                 return variant
         known = ", ".join(variant.name for variant in self.manifest.variants)
         raise InputError(f"variant {wanted!r} is not in {self.root}; it has: {known}")
+
+    @property
+    def reference(self) -> Variant:
+        """The uncompressed variant that the others are held against."""
+        return self.variant("fp32")
 
     def needed_files(self, variant: Variant) -> set[str]:
         """What serving a variant reads, relative to the bundle."""
