@@ -23,6 +23,7 @@ from .footprint import peak_bytes
 from .gate import Verdict
 from .plots import PARETO_FILE, draw_pareto
 from .precision import Precision
+from .precision.record import recorded
 from .recipe import REFERENCE, Recipe
 from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
@@ -137,6 +138,7 @@ def _judge(
             milliseconds_alone=found[name].milliseconds_alone,
             # Another CPU's kernels round otherwise: half as much again, and 0.001 for fp32.
             golden_tolerance=1.5 * float(drift) + 1e-3,
+            facts=recorded(graph),
         )
         candidates.append(Candidate(variant, verdict))
     return candidates, found

@@ -1,5 +1,6 @@
 """The export report: every variant that was tried, what it is worth, and whether it ships."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,6 +83,8 @@ class Report:
             "",
             *(f"- {candidate}" for candidate in self.candidates),
         ]
+        for candidate in self.candidates:
+            lines += _sensitivities(candidate.variant)
         if self.trials:
             lines += [
                 "",
@@ -117,6 +120,27 @@ class Report:
             return "-"
         texts_per_hour = 3600 * usable_cores() * variant.tokens_per_second / self.tokens_per_text
         return f"{1e6 * self.price_per_hour / texts_per_hour:.4f}"
+
+
+def _sensitivities(variant: Variant) -> list[str]:
+    """What int8 costs in each family of layers, where the variant's form has measured it."""
+    if "sensitivities" not in variant.facts:
+        return []
+    costs: dict[str, float] = json.loads(variant.facts["sensitivities"])
+    kept = json.loads(variant.facts["fp32"])
+    rows = [
+        (name, f"{cost:.2e}", "fp32" if name in kept else "int8")
+        for name, cost in sorted(costs.items(), key=lambda item: -item[1])
+    ]
+    return [
+        "",
+        f"## What int8 costs, layer by layer ({variant.name})",
+        "",
+        "The divergence from fp32's probabilities, in nats on the calibration texts, when these layers and"
+        " the embeddings alone are in int8.",
+        "",
+        markdown_table(("layers", "nats", "left in"), rows),
+    ]
 
 
 def _trial_row(trial: Trial) -> Row:

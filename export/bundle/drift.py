@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from strop.errors import StropError
 
+from .cpu import unfit
 from .layout import IntArray, Layout
 from .manifest import Bundle, Variant
 
@@ -30,8 +31,14 @@ class Drift:
     def of(cls, bundle: Bundle, variant: Variant, answer: Answer, layout: Layout, tokens: int) -> Self:
         """Let ``answer`` compute the golden examples in batches of ``tokens`` tokens.
 
-        Raises ``StropError`` when there is nothing to compare with.
+        Raises ``StropError`` when there is nothing to compare with, or when this CPU can't add up
+        the variant's 8-bit products.
         """
+        if unfit(variant.facts):
+            raise StropError(
+                f"variant {variant.name!r} was made for a CPU that adds up 8-bit products exactly (VNNI),"
+                " and this one doesn't; export on a machine like this one, or serve another variant"
+            )
         examples = bundle.golden()
         if not examples:
             raise StropError(f"{bundle.root} has no golden examples to check; export the run again")

@@ -18,8 +18,8 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from ..bundle.cpu import weight_limit
 from .calibration import Calibration, Feeds
-from .cpu import weight_limit
 from .embeddings import quantise_embeddings
 from .record import record
 from .surgery import dense_layers, restored

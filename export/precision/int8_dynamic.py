@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from ..bundle.cpu import weight_limit
 from .calibration import Calibration
-from .cpu import weight_limit
 from .embeddings import quantise_embeddings
 from .record import record
 from .surgery import dense_layers, pruned, weights

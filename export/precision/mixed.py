@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 import onnx
 
+from ..bundle.cpu import weight_limit
 from .calibration import Calibration
-from .cpu import weight_limit
 from .int8 import quantised
 from .record import record
 from .surgery import restored, siblings

@@ -1,5 +1,6 @@
 """Building a bundle from a real run: in every form, and with recipes that ruin the model or fail."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -49,6 +50,9 @@ def test_every_form_goes_into_a_bundle_and_the_default_is_one_for_this_machine(t
         if precision.batch_invariant:
             assert variants[name].metrics["batch_difference"] == 0
     assert variants[manifest.default_variant].provider == "CPUExecutionProvider"
+    written = (out / "report.md").read_text()
+    for layers, cost in json.loads(variants["mixed"].facts["sensitivities"]).items():
+        assert f"| {layers} | {cost:.2e} |" in written
 
 
 def test_a_ruined_variant_is_stopped_by_the_gate_and_the_card_says_so(tiny_run, tmp_path):

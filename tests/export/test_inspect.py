@@ -18,6 +18,7 @@ from onnx import numpy_helper
 
 from strop.cli import main
 from strop.export.bundle import Bundle
+from strop.export.bundle.cpu import weight_limit
 from strop.export.bundle.files import file_entry
 from strop.export.bundle.manifest import read_manifest
 
@@ -132,6 +133,16 @@ def test_answers_that_drifted_are_found_although_every_checksum_is_right(bundle,
     fp32, int8 = inspect(bundle, "--verify", "--json").findings["golden"]
     assert fp32["fault"] is None
     assert int8["difference"] > int8["tolerance"]
+
+
+def test_a_variant_made_for_another_kind_of_cpu_is_not_run(bundle, inspect):
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    assert manifest["variants"][1]["facts"]["weight_limit"] == str(weight_limit())
+    manifest["variants"][1]["facts"]["weight_limit"] = "128"
+    (bundle / "manifest.json").write_text(json.dumps(manifest))
+    shown = inspect(bundle, "--verify")
+    assert shown.code == 1
+    assert "variant 'int8' was made for a CPU that adds up 8-bit products exactly" in shown.error
 
 
 def test_a_graph_that_does_not_load_is_told_in_one_line(bundle, inspect):

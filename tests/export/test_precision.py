@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
-from strop.export.bundle import softmax
+from strop.export.bundle import cpu, softmax
+from strop.export.bundle.cpu import saturates, unfit, weight_limit
 from strop.export.precision import PRECISIONS, mixed
-from strop.export.precision.cpu import saturates, weight_limit
 from strop.export.precision.record import recorded
 from strop.export.precision.surgery import dense_layers, weights
 
@@ -70,6 +70,15 @@ def test_a_text_gets_the_same_answer_bit_for_bit_alone_and_in_any_batch(
 )
 def test_only_an_x86_without_vnni_saturates(machine, flags, expected):
     assert saturates(machine, flags) is expected
+
+
+def test_only_weights_of_more_bits_than_this_cpu_adds_up_exactly_are_unfit(monkeypatch):
+    monkeypatch.setattr(cpu, "weight_limit", lambda: 64)
+    assert unfit({"weight_limit": "127"})
+    assert not unfit({"weight_limit": "64"})
+    assert not unfit({})
+    monkeypatch.setattr(cpu, "weight_limit", lambda: 127)
+    assert not unfit({"weight_limit": "127"})
 
 
 def test_percentile_calibration_leaves_out_the_rarest_values(wide):
