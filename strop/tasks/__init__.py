@@ -1,0 +1,19 @@
+"""The tasks: what the labels, the head, the metric and the answer of each are. numpy alone.
+
+A task is one file here; train, export, serve and bench ask it and know no task by name.
+"""
+
+from collections.abc import Mapping
+
+from .multi_label import MultiLabelClassification
+from .regression import Regression
+from .task import Example, Label, LabelScores, Span, Task
+from .text_classification import TextClassification
+from .token_classification import TokenClassification
+
+TASKS: Mapping[str, Task] = {
+    task.name: task
+    for task in (TextClassification(), MultiLabelClassification(), Regression(), TokenClassification())
+}
+
+__all__ = ["TASKS", "Example", "Label", "LabelScores", "Span", "Task"]

@@ -1,0 +1,57 @@
+"""Text classification: one of several classes for a text or a pair of texts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .counted import CountedTask, joined, macro_f1, ratio, thirds
+from .task import Example, Floats, Span, Tally
+
+
+class TextClassification(CountedTask):
+    """Softmax over the classes."""
+
+    name = "text-classification"
+    summary = "one class for a text, or for a pair of texts"
+    problem_type = "single_label_classification"
+    metrics = ("accuracy", "macro_f1")
+
+    def read_label(self, value: object, text: str) -> str:
+        """A name, or a whole number."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            raise ValueError("is empty; give it a class name or remove the row")
+        if not isinstance(value, str):
+            raise ValueError(f"is {value!r:.60}; a class is a name or whole number")
+        return value
+
+    def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """The class names, sorted."""
+        return tuple(sorted({str(example.label) for example in examples}))
+
+    def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> int:
+        """The class's place among the labels."""
+        return labels.index(str(example.label))
+
+    def tally(
+        self,
+        outputs: Sequence[Floats],
+        offsets: Sequence[Sequence[Span]],
+        examples: Sequence[Example],
+        labels: Sequence[str],
+    ) -> Tally:
+        """See ``CountedTask``."""
+        classes = np.eye(len(labels))
+        guesses = classes[np.argmax(outputs, axis=1)]
+        truths = classes[[self.target(example, (), labels) for example in examples]]
+        return joined(guesses * truths, guesses, truths)
+
+    def score(self, totals: Tally) -> dict[str, Tally]:
+        """``accuracy``, and ``macro_f1``, which counts every class alike."""
+        hits, _, truths = thirds(totals)
+        return {"accuracy": ratio(hits.sum(axis=-1), truths.sum(axis=-1)), "macro_f1": macro_f1(totals)}
+
+    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+        """The share of texts that get the same class."""
+        return float(np.mean(np.argmax(outputs, axis=1) == np.argmax(reference, axis=1)))

@@ -1,0 +1,182 @@
+"""Token classification: named stretches of a text, such as the people and places in it.
+
+Labels are IOB2 tags of words: ``B-PER`` begins a person, ``I-PER`` goes on with it, ``O`` is outside.
+Every token of a word learns its tag, so that serving needs no words: a text's answer is the spans that
+its tokens' tags make.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .counted import CountedTask, joined, micro_f1, ratio, thirds
+from .task import Example, Floats, LabelScores, Span, Tally
+
+OUTSIDE = "O"
+IGNORED = -100
+"""The target of a token that the loss leaves out."""
+_TAG = re.compile(r"O|[BI]-(\S+)")
+
+
+class Entity(NamedTuple):
+    """A named stretch of a text."""
+
+    label: str
+    start: int
+    """The first character."""
+    stop: int
+    """The character after the last."""
+    score: float
+    """The mean probability of its tokens' tags."""
+
+
+class TokenClassification(CountedTask):
+    """Softmax over the tags, token by token."""
+
+    name = "token-classification"
+    summary = "named stretches of a text: tokens with IOB2 tags"
+    text_column = "tokens"
+    label_column = "tags"
+    head = "AutoModelForTokenClassification"
+    per_token = True
+    metrics = ("f1", "precision", "recall")
+
+    def read_text(self, value: object) -> str:
+        """The words with a blank between them; none may be empty or hold a blank."""
+        words = value.split() if isinstance(value, str) else value
+        if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"is {value!r:.60}; give a list of words")
+        if not words:
+            raise ValueError("is empty; give it words or remove the row")
+        for word in words:
+            if word.split() != [word]:
+                raise ValueError(f"has the word {word!r:.60}; a word is not empty and has no blanks")
+        return " ".join(words)
+
+    def read_label(self, value: object, text: str) -> tuple[str, ...]:
+        """A tag for each word; an ``I-`` that continues nothing is read as the beginning that it is."""
+        tags = value.split() if isinstance(value, str) else value
+        if not isinstance(tags, list | tuple):
+            raise ValueError(f"is {value!r:.60}; give a list of tags, one for each word")
+        words = len(text.split(" "))
+        if len(tags) != words:
+            raise ValueError(f"has {len(tags)} tags for {words} words; give each word one")
+        for tag in tags:
+            if not isinstance(tag, str) or not _TAG.fullmatch(tag):
+                raise ValueError(f"has the tag {tag!r:.60}; write O, B-TYPE or I-TYPE")
+        return tuple(
+            f"B-{tag[2:]}" if tag.startswith("I-") and before[2:] != tag[2:] else tag
+            for before, tag in zip((OUTSIDE, *tags), tags, strict=False)
+        )
+
+    def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """O, then both tags of each type."""
+        types = sorted({tag[2:] for example in examples for tag in _tags(example) if tag != OUTSIDE})
+        return (OUTSIDE, *(f"{place}-{kind}" for kind in types for place in "BI"))
+
+    def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> list[int]:
+        """The tag of each token's word; past the first token of a word ``B-`` becomes ``I-``."""
+        number = {label: place for place, label in enumerate(labels)}
+        words = _words(example.text)
+        tags = _tags(example)
+        target, before = [], None
+        for word in (_word_at(words, offset) for offset in offsets):
+            if word is None:
+                target.append(IGNORED)
+                continue
+            tag = tags[word]
+            target.append(number[f"I-{tag[2:]}" if word == before and tag != OUTSIDE else tag])
+            before = word
+        return target
+
+    def tally(
+        self,
+        outputs: Sequence[Floats],
+        offsets: Sequence[Sequence[Span]],
+        examples: Sequence[Example],
+        labels: Sequence[str],
+    ) -> Tally:
+        """Entities by type, as seqeval counts them strictly: a hit has the same type and words.
+
+        A word has the tag of its first token; one that was cut off is outside.
+        """
+        types = entity_types(labels)
+        counts = np.zeros((len(examples), 3, len(types)))
+        for row, output, spans, example in zip(counts, outputs, offsets, examples, strict=True):
+            words = _words(example.text)
+            guessed = [OUTSIDE] * len(words)
+            for span, best in reversed(list(zip(spans, np.argmax(output, axis=1), strict=True))):
+                if (word := _word_at(words, span)) is not None:
+                    guessed[word] = labels[best]
+            found, true = set(_stretches(guessed)), set(_stretches(_tags(example)))
+            for place, entities in enumerate((found & true, found, true)):
+                for kind, *_ in entities:
+                    row[place, types[kind]] += 1
+        return joined(*np.moveaxis(counts, 1, 0))
+
+    def score(self, totals: Tally) -> dict[str, Tally]:
+        """``f1``, ``precision`` and ``recall`` over the entities of all types together."""
+        hits, guesses, truths = (part.sum(axis=-1) for part in thirds(totals))
+        return {"f1": micro_f1(totals), "precision": ratio(hits, guesses), "recall": ratio(hits, truths)}
+
+    def label_scores(self, totals: Tally, labels: Sequence[str]) -> list[LabelScores]:
+        """How each type fares."""
+        return super().label_scores(totals, list(entity_types(labels)))
+
+    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+        """The share of tokens that get the same tag."""
+        pairs = zip(outputs, reference, strict=True)
+        return float(np.concatenate([ours.argmax(1) == theirs.argmax(1) for ours, theirs in pairs]).mean())
+
+    def entities(self, output: Floats, offsets: Sequence[Span], labels: Sequence[str]) -> list[Entity]:
+        """The spans of one text, in order, from its tokens' tags [tokens, tags]."""
+        real = [place for place, span in enumerate(offsets) if span[1] > span[0]]
+        best = output.argmax(axis=1)
+        tags = [labels[best[place]] for place in real]
+        scores = output.max(axis=1)
+        return [
+            Entity(
+                kind,
+                offsets[real[first]][0],
+                offsets[real[last]][1],
+                float(np.mean([scores[place] for place in real[first : last + 1]])),
+            )
+            for kind, first, last in _stretches(tags)
+        ]
+
+
+def entity_types(labels: Sequence[str]) -> Mapping[str, int]:
+    """The types in the order of the labels, each with its place."""
+    return {
+        kind: place for place, kind in enumerate(dict.fromkeys(tag[2:] for tag in labels if tag != OUTSIDE))
+    }
+
+
+def _tags(example: Example) -> tuple[str, ...]:
+    assert isinstance(example.label, tuple)  # noqa: S101
+    return example.label
+
+
+def _words(text: str) -> list[int]:
+    """The character after the last of each word."""
+    return [match.end() for match in re.finditer("[^ ]+", text)]
+
+
+def _word_at(words: Sequence[int], offset: Span) -> int | None:
+    """The word of a token; None for a special one. A token may begin with the blank before its word."""
+    start, stop = offset
+    return bisect_left(words, stop) if stop > start else None
+
+
+def _stretches(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """(type, first, last) of each entity; an ``I-`` that continues nothing begins one."""
+    kind, first = "", 0
+    for place, tag in enumerate((*tags, OUTSIDE)):
+        if kind and tag != f"I-{kind}":
+            yield kind, first, place - 1
+            kind = ""
+        if not kind and tag != OUTSIDE:
+            kind, first = tag[2:], place
