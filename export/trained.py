@@ -10,10 +10,10 @@ from transformers.utils.hub import cached_file
 from strop.errors import InputError
 from strop.options import flag
 from strop.train.adapter import Adapter, is_adapter
+from strop.train.data.splits import Splits, load_splits
 from strop.train.encoder import Encoder
 from strop.train.merge import merged_classifier
 from strop.train.run import RUN_FILE, Run
-from strop.train.splits import Splits, load_splits
 
 from .config import ExportConfig
 

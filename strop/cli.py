@@ -18,7 +18,7 @@ from .errors import InputError, StropError
 
 # Named by import path and loaded when called: `strop serve` must not pay for torch.
 COMMANDS = {
-    "data": ("strop.train.prepare:app", "Make, check and split labelled data."),
+    "data": ("strop.train.data.command:app", "Make, check and split labelled data."),
     "train": ("strop.train.command:train", "Labelled data to a run: fine-tune an encoder."),
     "export": ("strop.export.command:export", "A run to a bundle of measured, gated variants."),
     "inspect": ("strop.export.inspect.command:inspect", "What a bundle is, and whether that is true."),

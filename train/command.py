@@ -5,8 +5,8 @@ from rich.console import Console
 from strop.host import share_cores
 
 from .config import TrainConfig
+from .data.splits import load_splits
 from .draft import refuse_occupied
-from .splits import load_splits
 
 
 def train(config: TrainConfig) -> None:

@@ -15,6 +15,7 @@ from strop.host import read_host, read_versions
 from .baseline import score_baselines
 from .batches import Item, encode
 from .config import TrainConfig
+from .data.splits import SPLITS, Splits
 from .device import in_bf16
 from .draft import Draft
 from .encoder import Encoder
@@ -24,7 +25,6 @@ from .predict import predict
 from .report import REPORT_FILE, Report
 from .run import TOKENIZER_FOLDER
 from .scores import Scores
-from .splits import SPLITS, Splits
 from .weights import load_weights, save_weights, trainable
 
 PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from strop.errors import InputError
 
 from .adapter import Adapter
-from .splits import Splits, load_splits
+from .data.splits import Splits, load_splits
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

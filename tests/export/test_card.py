@@ -12,8 +12,8 @@ from strop.export.config import ExportConfig
 from strop.export.evaluate import HeldOut, calibration_error
 from strop.export.licence import stated_licence
 from strop.export.report import Candidate
+from strop.train.data.splits import load_splits
 from strop.train.run import Run
-from strop.train.splits import load_splits
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,7 @@ def test_alpha_follows_the_rank_unless_it_is_given() -> None:
 def test_asking_for_help_loads_no_torch() -> None:
     script = (
         "import sys\n"
-        "import strop.train.command, strop.train.prepare, strop.train.run\n"
+        "import strop.train.command, strop.train.data.command, strop.train.run\n"
         "print({'torch', 'transformers', 'sklearn', 'pyarrow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from strop.errors import InputError
+from strop.train.data.splits import load_splits
 from strop.train.run import Run
-from strop.train.splits import load_splits
 
 
 def test_a_run_holds_what_the_next_stage_needs(tiny_run: Path, tiny_data: Path) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.errors import InputError
+from strop.train.data.splits import SPLITS, Shares, Splits, load_splits
 from strop.train.examples import Example
-from strop.train.splits import SPLITS, Shares, Splits, load_splits
 
 TEXTS = st.lists(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
 

@@ -11,7 +11,7 @@ import pytest
 
 from strop.errors import StropError
 from strop.host import default_cache
-from strop.train.sources import (
+from strop.train.data.sources import (
     ENCODER,
     ENCODER_FILES,
     SENTENCE_KINDS,

@@ -12,7 +12,8 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
-from .examples import READERS, Example, read_examples
+from ..examples import Example, read_examples
+from .rows import READERS
 
 SPLITS = ("train", "validation", "test")
 

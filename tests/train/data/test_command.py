@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from strop.errors import InputError
-from strop.train.prepare import SentimentConfig, SplitConfig, encoder, sentiment, split
-from strop.train.sources import ENCODER, SENTENCE_KINDS, SENTENCES
-from strop.train.splits import SPLITS, Shares, load_splits
+from strop.train.data.command import SentimentConfig, SplitConfig, encoder, sentiment, split
+from strop.train.data.sources import ENCODER, SENTENCE_KINDS, SENTENCES
+from strop.train.data.splits import SPLITS, Shares, load_splits
 
 RATINGS = {"superb": "2.1", "so-so": "0.5", "poor": "-0.51"}
 

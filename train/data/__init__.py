@@ -1,0 +1,1 @@
+"""Labelled data: read in any format, fetched, split."""
