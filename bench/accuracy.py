@@ -9,7 +9,7 @@ from pathlib import Path
 from strop.errors import InputError
 
 MANIFEST_FILE = "manifest.json"
-SCHEMA = "strop.bundle/2"
+SCHEMA = "strop.bundle/3"
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from strop.errors import StropError
-from strop.export.bundle import Bundle, Session, softmax
+from strop.export.bundle import Bundle, Session
 from strop.export.bundle.layout import IntArray, Layout
 from strop.options import require_at_least
+from strop.tasks import softmax
 
 from .tables import Grid, show_grid
 from .texts import read_texts

@@ -18,7 +18,7 @@ from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .card import CARD_FILE, Card
 from .config import ExportConfig
-from .evaluate import Measurement, measure
+from .evaluate import Measurement, largest_difference, measure
 from .footprint import peak_bytes
 from .gate import Verdict
 from .plots import PARETO_FILE, draw_pareto
@@ -27,7 +27,7 @@ from .precision.record import recorded
 from .recipe import REFERENCE, Recipe
 from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
-from .source import Source
+from .source import Source, texts_of
 from .trained import base_name, further_adapters
 from .workshop import BY_EXPORTER, Progress, Workshop
 from .writer import seal, staged
@@ -71,7 +71,8 @@ def build(
             report = Report(
                 name=config.bundle_name,
                 candidates=candidates,
-                texts=len(source.held_out.texts),
+                metric=source.task.metrics[0],
+                texts=len(source.held_out.examples),
                 tokens_per_text=float(np.mean([len(text.ids) for text in source.held_out.encoded])),
                 gate=config.gate,
                 price_per_hour=config.price_per_hour,
@@ -117,12 +118,13 @@ def _judge(
     sessions = {name: Session(path, provider=PROVIDER) for name, path in graphs.items()}
     found = measure(sessions, source.layout, source.held_out, progress.advanced)
     reference = found[REFERENCE]
-    right = reference.right(source.held_out)
+    whole = source.held_out.tally(reference.outputs)
     golden = _golden_indices(config, source)
     candidates = []
     for name, graph in graphs.items():
-        verdict = Verdict.of(found[name].right(source.held_out), right, config.gate, config.seed)
-        drift = np.abs(found[name].probabilities - reference.probabilities)[golden].max()
+        ours = source.held_out.tally(found[name].outputs)
+        verdict = Verdict.of(source.task, ours, whole, config.gate, config.seed)
+        drift = largest_difference(*([one.outputs[i] for i in golden] for one in (found[name], reference)))
         variant = Variant(
             name=name,
             file=f"variants/{name}/model.onnx",
@@ -137,7 +139,7 @@ def _judge(
             speedup=found[name].speedup,
             milliseconds_alone=found[name].milliseconds_alone,
             # Another CPU's kernels round otherwise: half as much again, and 0.001 for fp32.
-            golden_tolerance=1.5 * float(drift) + 1e-3,
+            golden_tolerance=1.5 * drift + 1e-3,
             facts=recorded(graph),
         )
         candidates.append(Candidate(variant, verdict))
@@ -149,8 +151,8 @@ def _provider(recipe: Recipe, precisions: Mapping[str, Precision]) -> str:
 
 
 def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
-    count = min(config.golden_examples, len(source.held_out.texts))
-    return sorted(random.Random(config.seed).sample(range(len(source.held_out.texts)), count))
+    there = len(source.held_out.examples)
+    return sorted(random.Random(config.seed).sample(range(there), min(config.golden_examples, there)))
 
 
 def _default(config: ExportConfig, shipped: Sequence[Variant]) -> Variant:
@@ -171,25 +173,25 @@ def _write_rest(
 ) -> None:
     """Tokenizer, golden examples, card, report and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
-    texts, answers = source.held_out.texts, found[REFERENCE].probabilities
-    write_golden(
-        stage / GOLDEN_FILE,
-        (GoldenExample(texts[i], tuple(map(float, answers[i]))) for i in _golden_indices(config, source)),
-    )
+    texts, answers = texts_of(source.held_out.examples), found[REFERENCE].outputs
+    golden = (GoldenExample(texts[i], answers[i]) for i in _golden_indices(config, source))
+    write_golden(stage / GOLDEN_FILE, golden)
     shipped = [candidate.variant for candidate in report.candidates if candidate.verdict.passed]
     if report.trials:
-        draw_pareto(stage / PARETO_FILE, report.trials, config.gate)
+        draw_pareto(stage / PARETO_FILE, report.trials, source.task.metrics[0], config.gate)
     (stage / REPORT_FILE).write_text(report.markdown(), encoding="utf-8")
-    predictions = {name: one.predictions for name, one in found.items()}
-    card = Card(config, source.run, source.held_out, report.candidates, predictions)
+    answers_of = {name: one.outputs for name, one in found.items()}
+    card = Card(config, source.run, source.held_out, report.candidates, answers_of)
     (stage / CARD_FILE).write_text(card.markdown(), encoding="utf-8")
     seal(
         stage,
         Manifest(
             name=config.bundle_name,
             version=config.version,
-            task="text-classification",
+            task=source.task.name,
             labels=source.run.labels,
+            pairs=source.pairs,
+            token_types=source.token_types,
             max_tokens=source.run.max_tokens,
             default_variant=_default(config, shipped).name,
             variants=tuple(shipped),

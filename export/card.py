@@ -9,10 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from strop.train.scores import Scores
+from strop.tasks import Outputs
+from strop.train.scores import Scores, title
 
 from .config import ExportConfig
 from .evaluate import CONFIDENCE_BINS, HeldOut
@@ -35,30 +33,30 @@ class Card:
     held_out: HeldOut
     candidates: Sequence[Candidate]
     """Every variant that was tried; the first is the reference."""
-    predictions: Mapping[str, NDArray[np.int64]]
-    """Class index of each held-out text, shape [n], by variant."""
+    outputs: Mapping[str, Outputs]
+    """The outputs for the held-out examples, by variant."""
 
     def markdown(self) -> str:
         """The page, with the front matter of a Hugging Face model card."""
         sections = {
             "Use": self._use(),
             "Variants": self._variants(),
-            "By class": self._classes(),
+            "By label": self._labels(),
             "Confusions": self._confusions(),
             "Data": self._data(),
             "Limits": self._limits(),
             "Licence": self._licence(),
         }
         parts = [self._front_matter(), f"# {self.config.bundle_name} {self.config.version}", self._what()]
-        parts += [f"## {title}\n\n{text}" for title, text in sections.items()]
+        parts += [f"## {title}\n\n{text}" for title, text in sections.items() if text]
         return "\n\n".join(parts) + "\n"
 
     def _front_matter(self) -> str:
         facts: dict[str, object] = {
-            "pipeline_tag": "text-classification",
+            "pipeline_tag": self.run.task.name,
             "library_name": "onnx",
             "tags": ["strop"],
-            "metrics": ["accuracy", "f1"],
+            "metrics": list(self.run.task.metrics),
         }
         if (folder := base_folder(self.run)) is None:
             facts["base_model"] = self.run.base_model
@@ -73,9 +71,9 @@ class Card:
             f" Merged by weight: its own adapter ({self.config.own_weight:g}), {added}." if added else ""
         )
         return (
-            f"Sorts a text into one of {len(labels)} classes ({', '.join(labels)}) and gives each class's"
-            f" probability. {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and"
-            f" exported to ONNX by Strop.{merged}"
+            f"{self.run.task.name}: {self.run.task.summary}. Its outputs are {', '.join(labels)}."
+            f" {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and exported to ONNX by"
+            f" Strop.{merged}"
         )
 
     def _use(self) -> str:
@@ -89,40 +87,43 @@ class Card:
         )
 
     def _variants(self) -> str:
-        header = ("variant", "MB", "accuracy", "macro-F1", "of fp32", "agree", "batch", "calibration")
+        metrics = self.run.task.metrics
+        header = ("variant", "MB", *map(title, metrics), "of fp32", "agree", "batch", "calibration")
+        rows = [_variant_row(candidate, metrics) for candidate in self.candidates]
         verdicts = "\n".join(f"- {candidate}" for candidate in self.candidates)
         return (
-            f"Measured on the test split, {len(self.held_out.texts)} texts; what falls below"
-            f" {100 * self.config.gate:g}% of fp32's accuracy is not in the bundle. `strop inspect` shows"
-            " how fast each was when it was exported.\n\n"
-            f"{markdown_table(header, map(_variant_row, self.candidates))}\n\n{verdicts}\n\n"
-            "Agree: the share of texts that get fp32's label. Batch: how far a probability ever moved"
+            f"Measured on the test split, {len(self.held_out.examples)} texts; what falls below"
+            f" {100 * self.config.gate:g}% of fp32's {metrics[0]} is not in the bundle. `strop inspect`"
+            " shows how fast each was when it was exported.\n\n"
+            f"{markdown_table(header, rows)}\n\n{verdicts}\n\n"
+            "Agree: the share of answers like fp32's. Batch: how far an output ever moved"
             " between a text alone and the same text in a batch, over up to 500 texts. Calibration: the"
             " expected calibration error, which is how far a label's probability is from the share of right"
             f" labels on average, over {CONFIDENCE_BINS} bins (Guo et al., On Calibration of Modern Neural"
             " Networks, ICML 2017, equation 3)."
         )
 
-    def _classes(self) -> str:
+    def _labels(self) -> str:
         reference, *others = (candidate.variant.name for candidate in self.candidates)
-        header = ("class", "precision", "recall", "F1", "texts", *(f"F1 of {name}" for name in others))
-        compared = [self._scores(name).classes for name in others]
+        header = ("label", "precision", "recall", "F1", "of it", *(f"F1 of {name}" for name in others))
+        compared = [self._scores(name).labels for name in others]
         rows = [
             (
                 one.label,
                 *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)),
                 str(one.support),
-                *(f"{classes[place].f1:.3f}" for classes in compared),
+                *(f"{labels[place].f1:.3f}" for labels in compared),
             )
-            for place, one in enumerate(self._scores(reference).classes)
+            for place, one in enumerate(self._scores(reference).labels)
         ]
-        return (
-            f"Of {reference} where no other is named, on the test split.\n\n{markdown_table(header, rows)}"
-        )
+        table = markdown_table(header, rows)
+        return f"Of {reference} where no other is named, on the test split.\n\n{table}" if rows else ""
 
     def _confusions(self) -> str:
         reference, labels = self.candidates[0].variant.name, self.run.labels
         counts = self._scores(reference).confusion
+        if not counts:
+            return ""
         if len(labels) <= MATRIX_CLASSES:
             matrix = [(label, *map(str, row)) for label, row in zip(labels, counts, strict=True)]
             grid = markdown_table(("class", *labels), matrix)
@@ -141,21 +142,22 @@ class Card:
 
     def _data(self) -> str:
         parts = self.run.splits().parts
-        counts = [Counter(example.label for example in part) for part in parts.values()]
-        rows = [(label, *(_share(count, label) for count in counts)) for label in self.run.labels]
-        total = ("all", *(str(count.total()) for count in counts))
-        digest = f"sha256 of the texts and classes: `{self.run.data_sha256}`"
-        return f"{markdown_table(('class', *parts), [*rows, total])}\n\n{digest}"
+        counts = [Counter(self.run.task.named(part)) for part in parts.values()]
+        rows = [(label, *(_share(count, label) for count in counts)) for label in counts[0]]
+        total = ("examples", *(str(len(part)) for part in parts.values()))
+        digest = f"sha256 of the texts and labels: `{self.run.data_sha256}`"
+        return f"{markdown_table(('label', *parts), [*sorted(rows), total])}\n\n{digest}"
 
     def _limits(self) -> str:
+        fits_all = self.run.task.one_choice and not self.run.task.per_token
         cut = sum(encoded.truncated for encoded in self.held_out.encoded)
         return (
             f"- A text of more than {self.run.max_tokens} tokens loses its end, as {cut} of the"
-            f" {len(self.held_out.texts)} test texts did; the reply says so.\n"
+            f" {len(self.held_out.examples)} test texts did; the reply says so.\n"
             "- Languages: unknown. It was tested in those of its data, in the shares they have there.\n"
             "- Not tested: texts from elsewhere, texts written to mislead it, and whether it errs more"
-            " often with some people's texts than with others'.\n"
-            "- Every text gets one of the classes, even where none fits."
+            " often with some people's texts than with others'."
+            + ("\n- Every text gets one of the classes, even where none fits." if fits_all else "")
         )
 
     def _licence(self) -> str:
@@ -168,20 +170,21 @@ class Card:
         return f"{base} What its data allows is not recorded."
 
     def _scores(self, variant: str) -> Scores:
-        return Scores.of(self.held_out.labels.tolist(), self.predictions[variant].tolist(), self.run.labels)
+        held_out = self.held_out
+        offsets = [one.offsets for one in held_out.encoded]
+        return Scores.of(held_out.task, self.outputs[variant], offsets, held_out.examples, held_out.labels)
 
 
-def _variant_row(candidate: Candidate) -> Row:
+def _variant_row(candidate: Candidate, names: Sequence[str]) -> Row:
     variant, metrics = candidate.variant, candidate.variant.metrics
     return (
         variant.name,
         f"{variant.bytes / 1e6:.1f}",
-        f"{metrics['accuracy']:.4f}",
-        f"{metrics['macro_f1']:.4f}",
+        *(f"{metrics[name]:.4f}" for name in names),
         f"{variant.share_of_reference:.2%}",
         f"{metrics['agreement']:.2%}",
         f"{metrics['batch_difference']:.2g}",
-        f"{metrics['calibration_error']:.4f}",
+        f"{metrics['calibration_error']:.4f}" if "calibration_error" in metrics else "-",
     )
 
 

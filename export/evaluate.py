@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.train.scores import headline
+from strop.tasks import Example, Floats, Outputs, Tally, Task
 
-from .bundle import BATCH_TOKENS, Encoded, Layout, Session, softmax
+from .bundle import BATCH_TOKENS, Encoded, Layout, Session, outputs
 
 # Texts that are asked again alone, to see how long that takes and whether the answer is the same.
 ALONE_TEXTS = 500
@@ -18,24 +18,30 @@ CONFIDENCE_BINS = 15
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Texts that the model never learnt from, encoded once."""
+    """Examples that the model never learnt from, encoded once."""
 
-    texts: tuple[str, ...]
+    task: Task
+    labels: tuple[str, ...]
+    """The names of the model's outputs."""
+    examples: tuple[Example, ...]
     encoded: tuple[Encoded, ...]
-    labels: NDArray[np.int64]
-    """Class index of each text, shape [n]."""
 
     def first(self, count: int) -> "HeldOut":
-        """Only the first ``count`` texts."""
-        return HeldOut(self.texts[:count], self.encoded[:count], self.labels[:count])
+        """Only the first ``count`` examples."""
+        return HeldOut(self.task, self.labels, self.examples[:count], self.encoded[:count])
+
+    def tally(self, found: Outputs) -> Tally:
+        """What each example adds to the score of a variant that gave these outputs, [n, counts]."""
+        offsets = [one.offsets for one in self.encoded]
+        return self.task.tally(found, offsets, self.examples, self.labels)
 
 
 @dataclass(frozen=True)
 class Measurement:
     """What one variant did on the held-out split."""
 
-    probabilities: NDArray[np.float32]
-    """Shape [n, classes], in the split's order."""
+    outputs: Outputs
+    """The task's output for each example, in the split's order."""
     tokens_per_second: float
     """Median over batches, one thread, padding not counted."""
     speedup: float
@@ -43,26 +49,21 @@ class Measurement:
     milliseconds_alone: float
     """Median for a text alone, one thread."""
     batch_difference: float
-    """Largest absolute difference of a probability between a text alone and in its batch."""
-
-    def right(self, held_out: HeldOut) -> NDArray[np.bool_]:
-        """Which texts got their own label, shape [n]."""
-        return np.asarray(self.predictions == held_out.labels)
-
-    @property
-    def predictions(self) -> NDArray[np.int64]:
-        """The most probable class of each text, shape [n]."""
-        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+    """Largest absolute difference of an output between a text alone and in its batch."""
 
     def metrics(self, held_out: HeldOut, reference: "Measurement") -> dict[str, float]:
-        """``accuracy`` and ``macro_f1`` against the labels, ``agreement`` with the reference's
-        predictions, ``calibration_error``, and ``batch_difference``.
+        """The task's metrics, ``agreement`` with the reference's answers, ``batch_difference`` and,
+        where an output is the probabilities of one choice for a text, ``calibration_error``.
         """
-        return headline(held_out.labels.tolist(), self.predictions.tolist()) | {
-            "agreement": float((self.predictions == reference.predictions).mean()),
-            "calibration_error": calibration_error(self.probabilities, self.right(held_out)),
-            "batch_difference": self.batch_difference,
-        }
+        task, totals = held_out.task, held_out.tally(self.outputs).sum(axis=0)
+        metrics = {name: float(value) for name, value in task.score(totals).items()}
+        metrics["agreement"] = task.agreement(self.outputs, reference.outputs)
+        metrics["batch_difference"] = self.batch_difference
+        if task.one_choice and not task.per_token:
+            rows = np.asarray(self.outputs)
+            truths = [task.target(example, (), held_out.labels) for example in held_out.examples]
+            metrics["calibration_error"] = calibration_error(rows, rows.argmax(axis=1) == truths)
+        return metrics
 
 
 def measure(
@@ -76,7 +77,7 @@ def measure(
     The first session is the reference. ``progress`` is told, after each batch, how many texts are
     done and how many there are.
     """
-    probabilities: dict[str, list[NDArray[np.float32]]] = {name: [] for name in sessions}
+    found: dict[str, list[Floats]] = {name: [] for name in sessions}
     rates: dict[str, list[float]] = {name: [] for name in sessions}
     done = 0
     for batch in layout.batches([text.ids for text in held_out.encoded], BATCH_TOKENS):
@@ -85,41 +86,44 @@ def measure(
             start = time.perf_counter()
             logits = session.run(feeds)
             rates[name].append(tokens / (time.perf_counter() - start))
-            probabilities[name].append(softmax(logits))
+            found[name].extend(layout.by_text(held_out.task.activate(logits), batch))
         done += len(batch)
-        progress(done, len(held_out.texts))
+        progress(done, len(held_out.examples))
     alone = _alone(sessions, layout, held_out)
     reference = np.array(next(iter(rates.values())))
     measurements = {}
     for name in sessions:
-        rows, (rows_alone, seconds) = np.concatenate(probabilities[name]), alone[name]
+        rows_alone, seconds = alone[name]
         measurements[name] = Measurement(
-            probabilities=rows,
+            outputs=found[name],
             tokens_per_second=float(np.median(rates[name])),
             speedup=float(np.median(np.array(rates[name]) / reference)),
             milliseconds_alone=1e3 * seconds,
-            batch_difference=float(np.abs(rows_alone - rows[: len(rows_alone)]).max()),
+            batch_difference=largest_difference(rows_alone, found[name][: len(rows_alone)]),
         )
     return measurements
 
 
 def _alone(
     sessions: Mapping[str, Session], layout: Layout, held_out: HeldOut
-) -> dict[str, tuple[NDArray[np.float32], float]]:
-    """Probabilities of the first texts alone, in turn as in ``measure``, and the median seconds."""
-    rows: dict[str, list[NDArray[np.float32]]] = {name: [] for name in sessions}
+) -> dict[str, tuple[list[Floats], float]]:
+    """Outputs of the first texts alone, in turn as in ``measure``, and the median seconds."""
+    rows: dict[str, list[Floats]] = {name: [] for name in sessions}
     took: dict[str, list[float]] = {name: [] for name in sessions}
     for text in held_out.encoded[:ALONE_TEXTS]:
-        feeds = layout.feeds([text.ids])
         for name, session in sessions.items():
             start = time.perf_counter()
-            logits = session.run(feeds)
+            rows[name].extend(outputs(session, layout, held_out.task, [text.ids]))
             took[name].append(time.perf_counter() - start)
-            rows[name].append(softmax(logits))
-    return {name: (np.concatenate(rows[name]), float(np.median(took[name]))) for name in sessions}
+    return {name: (rows[name], float(np.median(took[name]))) for name in sessions}
 
 
-def calibration_error(probabilities: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
+def largest_difference(found: Outputs, wanted: Outputs) -> float:
+    """The largest absolute difference of any output."""
+    return max(float(np.abs(ours - theirs).max()) for ours, theirs in zip(found, wanted, strict=True))
+
+
+def calibration_error(probabilities: Floats, right: NDArray[np.bool_]) -> float:
     """Expected calibration error of [n, classes] (Guo et al., 2017): how far confidence is from truth.
 
     The mean, over bins of equal width of the best class's probability weighted by their texts, of the

@@ -1,10 +1,11 @@
-"""The accuracy gate: a variant must keep its share of the fp32 reference's accuracy, or isn't written."""
+"""The accuracy gate: a variant must keep its share of the fp32 reference's score, or isn't written."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+
+from strop.tasks import Tally, Task
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -14,7 +15,9 @@ CONFIDENCE = 0.95
 class Verdict:
     """Whether a variant may be shipped, and how sure that is."""
 
-    accuracy: float
+    metric: str
+    """What it goes by: the task's first."""
+    score: float
     reference: float
     floor: float
     """Smallest share allowed; MLPerf inference asks 0.99 of fp32."""
@@ -24,13 +27,23 @@ class Verdict:
     """The part of the resamples in which the share reaches the floor."""
 
     @classmethod
-    def of(cls, right: NDArray[np.bool_], reference: NDArray[np.bool_], floor: float, seed: int) -> Self:
-        """Judge by which of the same n texts a variant and the reference got right, each [n]."""
-        shares = _resampled_shares(right, reference, seed)
+    def of(cls, task: Task, ours: Tally, reference: Tally, floor: float, seed: int) -> Self:
+        """Judge by the task's tallies [n, counts] of a variant and of the reference on the same texts."""
+        metric = task.metrics[0]
+
+        def score(totals: Tally) -> Tally:
+            return task.score(totals)[metric]
+
+        # How often each text is drawn; the same draws for both.
+        even = np.full(len(ours), 1 / len(ours))
+        draws = np.random.default_rng(seed).multinomial(len(ours), even, RESAMPLES).astype(np.float64)
+        theirs = score(draws @ reference)
+        shares = np.divide(score(draws @ ours), theirs, out=np.ones(RESAMPLES), where=theirs > 0)
         low, high = np.quantile(shares, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
         return cls(
-            accuracy=float(right.mean()),
-            reference=float(reference.mean()),
+            metric=metric,
+            score=float(score(ours.sum(axis=0))),
+            reference=float(score(reference.sum(axis=0))),
             floor=floor,
             interval=(low, high),
             certainty=float((shares >= floor).mean()),
@@ -38,8 +51,8 @@ class Verdict:
 
     @property
     def share(self) -> float:
-        """Accuracy as a share of the reference's; 1.0 when both are zero."""
-        return self.accuracy / self.reference if self.reference else 1.0
+        """The score as a share of the reference's; 1.0 when that is zero."""
+        return self.score / self.reference if self.reference else 1.0
 
     @property
     def passed(self) -> bool:
@@ -50,22 +63,9 @@ class Verdict:
         """One phrase for messages and reports."""
         low, high = self.interval
         share = (
-            f"{self.share:.2%} of fp32's accuracy ({CONFIDENCE:.0%} interval {low:.2%} to {high:.2%},"
+            f"{self.share:.2%} of fp32's {self.metric} ({CONFIDENCE:.0%} interval {low:.2%} to {high:.2%},"
             f" {self.certainty:.0%} of resamples reach the gate)"
         )
         if self.passed:
             return f"shipped with {share}"
         return f"refused with {share}, {self.floor - self.share:.2%} below the gate"
-
-
-def _resampled_shares(
-    right: NDArray[np.bool_], reference: NDArray[np.bool_], seed: int
-) -> NDArray[np.float64]:
-    """Shares [RESAMPLES] of texts drawn with replacement, the same for both."""
-    # A resample is how many texts came of each of the four outcomes: the counts are multinomial.
-    outcomes = np.bincount(2 * right + reference, minlength=4) / len(right)
-    counts = np.random.default_rng(seed).multinomial(len(right), outcomes, RESAMPLES)
-    theirs = counts[:, 1] + counts[:, 3]
-    ours = counts[:, 2] + counts[:, 3]
-    shares: NDArray[np.float64] = np.divide(ours, theirs, out=np.ones(RESAMPLES), where=theirs > 0)
-    return shares

@@ -11,12 +11,14 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from strop.errors import StropError
+from strop.tasks import Task
 
 from .bundle import Layout, Session
-from .packed import PackedClassifier
+from .packed import PackedModel
 
 OPSET = 20
 # ONNX Runtime sums in another order than torch; MiniLM-L6 differs by about 1e-6.
@@ -25,6 +27,7 @@ PARITY = 1e-3
 
 def export_graph(
     model: PreTrainedModel,
+    task: Task,
     layout: Layout,
     examples: Sequence[NDArray[np.int64]],
     path: Path,
@@ -35,10 +38,12 @@ def export_graph(
     they differ.
     """
     # Traced as a rectangle of two rows: the exporter would take a dimension of 1 for a constant.
-    traced = layout.padded().feeds([examples[0]] * 2)
+    packed = PackedModel(model, per_token=task.per_token, token_types=examples[0].ndim == 2)
+    feeds = layout.padded().feeds([examples[0]] * 2)
+    traced = {name: feeds[name] for name in packed.inputs}
     with _quiet():
         program = torch.onnx.export(
-            PackedClassifier(model),
+            packed,
             kwargs={name: torch.from_numpy(array) for name, array in traced.items()},
             dynamo=True,
             opset_version=OPSET,
@@ -66,13 +71,19 @@ def require_parity(
     Raises ``StropError`` when any logit differs by more than ``PARITY``.
     """
     with torch.no_grad():
-        rows = [model(torch.from_numpy(ids)[np.newaxis]).logits for ids in examples]
-    found = Session(path).run(layout.feeds(examples))
-    difference = float(np.abs(found - torch.cat(rows).numpy()).max())
+        wanted = [model(**_alone(sequence)).logits[0].numpy() for sequence in examples]
+    found = layout.by_text(Session(path).run(layout.feeds(examples)), examples)
+    difference = max(float(np.abs(a - b).max()) for a, b in zip(found, wanted, strict=True))
     if not difference <= PARITY:
         raise StropError(
             f"the ONNX graph's logits differ from torch's by {difference:.2g}, more than {PARITY:g}"
         )
+
+
+def _alone(sequence: NDArray[np.int64]) -> dict[str, Tensor]:
+    """A sequence of ``Layout.feeds`` as a model takes it alone."""
+    columns = torch.from_numpy(sequence).reshape(len(sequence), -1).T
+    return dict(zip(("input_ids", "token_type_ids"), columns[:, np.newaxis], strict=False))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The packed classifier: a Hugging Face encoder with its attention on slots, its own head on each text."""
+"""The packed model: a Hugging Face encoder with its attention on slots, its own head on texts or tokens."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +18,36 @@ from .bundle import PackedLayout
 ALIGNMENT = 8
 # The name of our attention function in transformers' registry.
 SLOTS = "strop_slots"
+INPUTS = (
+    "input_ids",
+    "position_ids",
+    "slots",
+    "segment_ids",
+    "places",
+    "starts",
+    "token_type_ids",
+)
 
 
-class PackedClassifier(nn.Module):
-    """Wraps a sequence-classification model with eager attention so that it reads a ``Layout``.
+class PackedModel(nn.Module):
+    """Wraps a model with eager attention so that it reads a ``Layout``.
 
-    Only attention sees the slots, as r rows with a block-diagonal additive mask. The last layer's
-    feed-forward part and the model's own head run on each sequence's first token alone.
+    Only attention sees the slots, as r rows with a block-diagonal additive mask. Of a task that judges
+    texts, the last layer's feed-forward part and the model's own head run on each sequence's first
+    token alone.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(
+        self, model: PreTrainedModel, *, per_token: bool = False, token_types: bool = False
+    ) -> None:
+        """``token_types``: it reads which text of a pair each token is of."""
         super().__init__()
         self.encoder = cast(PreTrainedModel, model.base_model)
-        self.head = _head(model)
+        self.per_token = per_token
+        self.head = model.get_submodule("classifier") if per_token else _head(model)
+        read = {"starts": not per_token, "token_type_ids": token_types}
+        self.inputs = tuple(name for name in INPUTS if read.get(name, True))
+        """The names of the feeds that it reads."""
         # MPNet adds a bias inside its attention, which can't be exchanged: all of it runs on slots.
         self.whole_on_slots = model.config.model_type == "mpnet"
         self.eval()
@@ -42,21 +59,33 @@ class PackedClassifier(nn.Module):
         slots: Tensor,
         segment_ids: Tensor,
         places: Tensor,
-        starts: Tensor,
+        starts: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
     ) -> Tensor:
-        """Logits [n, classes] from int64 inputs in the shapes of ``Layout.feeds``."""
+        """Logits [n, outputs] or, per token, [b, t, outputs], from ``inputs`` of ``Layout.feeds``."""
         same = segment_ids[:, None, :, None] == segment_ids[:, None, None, :]
         mask = torch.where(same, 0.0, torch.finfo(torch.float32).min)
         if self.whole_on_slots:
             input_ids, position_ids = (ids.flatten()[slots] for ids in (input_ids, position_ids))
-            with _only(places.flatten()[starts], self.encoder):
+            with _only(None if starts is None else places.flatten()[starts], self.encoder):
                 states = self.encoder(input_ids, attention_mask=mask, position_ids=position_ids)
         else:
+            types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
             with _only(starts, self.encoder), _attention_on_slots(self.encoder):
                 states = self.encoder(
-                    input_ids, attention_mask=mask, position_ids=position_ids, slots=slots, places=places
+                    input_ids,
+                    attention_mask=mask,
+                    position_ids=position_ids,
+                    slots=slots,
+                    places=places,
+                    **types,
                 )
-        return cast(Tensor, self.head(states.last_hidden_state.transpose(0, 1)))
+        hidden = states.last_hidden_state
+        if not self.per_token:
+            return cast(Tensor, self.head(hidden.transpose(0, 1)))
+        if self.whole_on_slots:
+            hidden = embedding(places, hidden.flatten(0, 1))
+        return cast(Tensor, self.head(hidden))
 
 
 def _attend(
@@ -96,12 +125,15 @@ def _attention_on_slots(encoder: PreTrainedModel) -> Iterator[None]:
 
 
 @contextmanager
-def _only(tokens: Tensor, encoder: nn.Module) -> Iterator[None]:
-    """Keep only the tokens of these flat indices, [1, n, hidden], once attention is done with.
+def _only(tokens: Tensor | None, encoder: nn.Module) -> Iterator[None]:
+    """Keep only the tokens of these flat indices, [1, n, hidden], once attention is done with; or all.
 
     A layer has a norm after its attention and one after its feed-forward part, so the encoder's
     last norm but one stands behind the last attention.
     """
+    if tokens is None:
+        yield
+        return
     *_, norm, _ = (module for module in encoder.modules() if isinstance(module, nn.LayerNorm))
     hook = norm.register_forward_hook(
         lambda module, inputs, hidden: embedding(tokens, hidden.flatten(0, 1)).unsqueeze(0)

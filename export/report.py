@@ -16,10 +16,8 @@ from .plots import PARETO_FILE
 from .search import Trial
 
 REPORT_FILE = "report.md"
-VARIANTS = ("variant", "MB", "accuracy", "of fp32", "agree", "× fp32", "ms", "$/M", "verdict")
-TRIALS = ("recipe", "MB", "peak MB", "accuracy", "of fp32", "agree", "ECE", "× fp32", "ms", "made in")
 LEGEND = (
-    "agree: share of texts that get fp32's label; × fp32: tokens per second over fp32's, one thread, in"
+    "agree: share of answers like fp32's; × fp32: tokens per second over fp32's, one thread, in"
     " batches; ms: a text alone; $/M: a million texts with every core computing, at --price-per-hour."
 )
 
@@ -43,6 +41,8 @@ class Report:
     """Of the bundle."""
     candidates: Sequence[Candidate]
     """What the gate judged on the held-out split, the reference first."""
+    metric: str
+    """What the gate goes by."""
     texts: int
     """Held-out texts."""
     tokens_per_text: float
@@ -55,7 +55,7 @@ class Report:
     def table(self) -> Table:
         """The variants for a terminal."""
         result = Table(
-            *VARIANTS,
+            *self._columns,
             title="Variants on the held-out split",
             title_justify="left",
             caption=LEGEND,
@@ -77,9 +77,10 @@ class Report:
             f"# {self.name}",
             "",
             f"Measured on {self.texts} held-out texts of {self.tokens_per_text:.0f} tokens on average. A"
-            f" variant with less than {self.gate:.2%} of fp32's accuracy is not in the bundle. {LEGEND}",
+            f" variant with less than {self.gate:.2%} of fp32's {self.metric} is not in the bundle."
+            f" {LEGEND}",
             "",
-            markdown_table(VARIANTS, map(self._row, self.candidates)),
+            markdown_table(self._columns, map(self._row, self.candidates)),
             "",
             *(f"- {candidate}" for candidate in self.candidates),
         ]
@@ -91,22 +92,32 @@ class Report:
                 "## Search",
                 "",
                 "Every recipe that was tried, on the validation split, so that the test split has no part"
-                " in the choice. What nothing else beats in both accuracy and cost went on to the gate."
-                " ECE: expected calibration error; peak MB: memory that loading it and computing a batch"
-                " took.",
+                f" in the choice. What nothing else beats in both {self.metric} and cost went on to the"
+                " gate. Peak MB: memory that loading it and computing a batch took.",
                 "",
-                markdown_table(TRIALS, map(_trial_row, sorted(self.trials, key=lambda one: one.cost))),
+                markdown_table(
+                    self._trial_columns, map(_trial_row, sorted(self.trials, key=lambda one: one.cost))
+                ),
                 "",
-                f"![accuracy against cost]({PARETO_FILE})",
+                f"![{self.metric} against cost]({PARETO_FILE})",
             ]
         return "\n".join(lines) + "\n"
+
+    @property
+    def _columns(self) -> Row:
+        return ("variant", "MB", self.metric, "of fp32", "agree", "× fp32", "ms", "$/M", "verdict")
+
+    @property
+    def _trial_columns(self) -> Row:
+        columns = ("recipe", "MB", "peak MB", self.metric, "of fp32", "95 %", "agree", "× fp32", "ms")
+        return (*columns, "made in")
 
     def _row(self, candidate: Candidate) -> Row:
         variant = candidate.variant
         return (
             variant.name,
             f"{variant.bytes / 1e6:.1f}",
-            f"{variant.metrics['accuracy']:.4f}",
+            f"{variant.metrics[self.metric]:.4f}",
             f"{variant.share_of_reference:.2%}",
             f"{variant.metrics['agreement']:.2%}",
             f"{variant.speedup:.2f}",
@@ -148,10 +159,10 @@ def _trial_row(trial: Trial) -> Row:
         trial.recipe,
         f"{trial.bytes / 1e6:.1f}",
         f"{trial.peak_bytes / 1e6:.0f}",
-        f"{trial.accuracy:.4f}",
+        f"{trial.score:.4f}",
         f"{trial.share:.2%}",
+        " – ".join(f"{bound:.1%}" for bound in trial.interval),
         f"{trial.agreement:.2%}",
-        f"{trial.calibration_error:.3f}",
         f"{trial.speedup:.2f}",
         f"{trial.milliseconds_alone:.2f}",
         f"{trial.seconds:.0f} s",

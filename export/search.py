@@ -18,6 +18,7 @@ from .bundle import Session
 from .config import ExportConfig
 from .evaluate import measure
 from .footprint import peak_bytes
+from .gate import Verdict
 from .recipe import REFERENCE, Recipe, Shape
 from .shapes.anatomy import anatomy
 from .source import Source
@@ -37,11 +38,13 @@ class Trial:
     """What one recipe was worth on the validation split and this machine."""
 
     recipe: str
-    accuracy: float
+    score: float
+    """The task's first metric."""
     share: float
-    """Of fp32's accuracy."""
+    """Of fp32's score."""
+    interval: tuple[float, float]
+    """95 % interval of that share."""
     agreement: float
-    calibration_error: float
     speedup: float
     """Over fp32, both measured in turn, one thread, in batches."""
     milliseconds_alone: float
@@ -156,6 +159,7 @@ class _Bench:
         self._end = time.monotonic() + 60 * config.minutes
         self._layout = source.layout
         self._texts = source.validation.first(TEXTS)
+        self._gate, self._seed = config.gate, config.seed
         self._workshop = workshop
         self._ledger = ledger
         self._progress = progress
@@ -184,14 +188,14 @@ class _Bench:
         self._progress.step(f"measuring {name}")
         sessions = {REFERENCE: self._reference, name: Session(graph)}
         found = measure(sessions, self._layout, self._texts, self._progress.advanced)
-        metrics = found[name].metrics(self._texts, found[REFERENCE])
-        reference = float(found[REFERENCE].right(self._texts).mean())
+        ours, theirs = (self._texts.tally(found[one].outputs) for one in (name, REFERENCE))
+        verdict = Verdict.of(self._texts.task, ours, theirs, self._gate, self._seed)
         return Trial(
             recipe=name,
-            accuracy=metrics["accuracy"],
-            share=metrics["accuracy"] / reference if reference else 1.0,
-            agreement=metrics["agreement"],
-            calibration_error=metrics["calibration_error"],
+            score=verdict.score,
+            share=verdict.share,
+            interval=verdict.interval,
+            agreement=self._texts.task.agreement(found[name].outputs, found[REFERENCE].outputs),
             speedup=found[name].speedup,
             milliseconds_alone=found[name].milliseconds_alone,
             bytes=graph.stat().st_size,
@@ -226,7 +230,7 @@ def shapes(source: Source) -> list[Shape]:
 def pareto(trials: Sequence[Trial]) -> list[Trial]:
     """Those that no other beats in accuracy at no more cost, from the cheapest on."""
     front: list[Trial] = []
-    for trial in sorted(trials, key=lambda one: (one.cost, -one.accuracy)):
-        if not front or trial.accuracy > front[-1].accuracy:
+    for trial in sorted(trials, key=lambda one: (one.cost, -one.score)):
+        if not front or trial.score > front[-1].score:
             front.append(trial)
     return front

@@ -9,10 +9,11 @@ from transformers.utils.hub import cached_file
 
 from strop.errors import InputError
 from strop.options import flag
+from strop.tasks import Task
 from strop.train.adapter import Adapter, is_adapter
 from strop.train.data.splits import Splits, load_splits
 from strop.train.encoder import Encoder
-from strop.train.merge import merged_classifier
+from strop.train.merge import merged_model
 from strop.train.run import RUN_FILE, Run
 
 from .config import ExportConfig
@@ -29,8 +30,12 @@ class Trained(Protocol):
         """Its directory."""
 
     @property
+    def task(self) -> Task:
+        """What it was trained for."""
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The class names; a class's id is its place here."""
+        """The names of its outputs; an output's number is its place here."""
 
     @property
     def base_model(self) -> str:
@@ -60,7 +65,7 @@ class Trained(Protocol):
         """Labelled texts to calibrate with and to judge by."""
 
     def merged_model(self, further: Sequence[Adapter], own_weight: float) -> "PreTrainedModel":
-        """The classifier, adapters merged, in eval mode, with eager attention, on the CPU."""
+        """The model, adapters merged, in eval mode, with eager attention, on the CPU."""
 
 
 def base_folder(trained: Trained) -> Path | None:
@@ -104,6 +109,7 @@ class PeftFolder:
 
     root: Path
     base_model: str
+    task: Task
     labels: tuple[str, ...]
     max_tokens: int
     method: str
@@ -130,6 +136,7 @@ class PeftFolder:
         return cls(
             root=config.run,
             base_model=encoder.name,
+            task=data.task,
             labels=_labels(config, encoder, data),
             max_tokens=max_tokens,
             method=str(adapter.settings()["peft_type"]),
@@ -157,8 +164,10 @@ class PeftFolder:
         return self.data
 
     def merged_model(self, further: Sequence[Adapter], own_weight: float) -> "PreTrainedModel":
-        """The classifier, adapters merged, in eval mode, with eager attention, on the CPU."""
-        return merged_classifier(self.base_model, self.labels, Adapter(self.root, own_weight), further)
+        """The model, adapters merged, in eval mode, with eager attention, on the CPU."""
+        return merged_model(
+            self.base_model, self.task, self.labels, Adapter(self.root, own_weight), further
+        )
 
 
 def _labels(config: ExportConfig, encoder: Encoder, data: Splits) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from .precision.calibration import Calibration, Feeds
 from .precision.divergence import Divergence
 from .recipe import REFERENCE, Recipe, Shape
 from .shapes import Importance, Lesson, cut, measure_importance, teach, trim_vocabulary
-from .shapes.teaching import UNLABELLED
 from .source import Source
 
 IMPORTANCE_TEXTS = 512
@@ -68,11 +67,18 @@ class Workshop:
             model = self._shaped(recipe.shape)
             self._progress.step(f"writing the graph of {recipe}")
             export = export_through_optimum if self._config.exporter == "optimum" else export_graph
-            export(model, self._source.layout, next(iter(self._source.calibration_batches())), draft)
+            export(
+                model,
+                self._source.task,
+                self._source.layout,
+                next(iter(self._source.calibration_batches())),
+                draft,
+            )
         else:
             whole = self.graph(Recipe(recipe.shape, REFERENCE))
             self._progress.step(f"compressing to {recipe}")
-            calibration = Calibration(self._feeds, Divergence(whole, self._feeds))
+            divergence = Divergence(whole, self._feeds, self._source.task)
+            calibration = Calibration(self._feeds, divergence)
             self._precisions[recipe.precision].write(whole, draft, calibration)
         return draft.replace(path)
 
@@ -89,7 +95,9 @@ class Workshop:
         model, kept = cut(self._source.model, shape, self._importance if shape.sizes else None)
         if shape.sizes and self._config.recover:
             self._progress.step(f"teaching {shape}")
-            lesson = Lesson(self._source.lessons, self._config.recover, seed=self._config.seed)
+            lesson = Lesson(
+                self._source.lessons, self._config.recover, self._source.task, seed=self._config.seed
+            )
             teach(model, self._source.model, kept, lesson, self._progress.advanced)
         if shape.vocab:
             trim_vocabulary(model, self._source.used_tokens, self._source.unknown)
@@ -98,6 +106,6 @@ class Workshop:
     @cached_property
     def _importance(self) -> Importance:
         self._progress.step("measuring what each part is worth")
-        labelled = [item for item in self._source.lessons if item["labels"] != UNLABELLED]
+        labelled = self._source.labelled
         texts = random.Random(self._config.seed).sample(labelled, min(IMPORTANCE_TEXTS, len(labelled)))
-        return measure_importance(self._source.model, texts)
+        return measure_importance(self._source.model, texts, self._source.task)

@@ -24,33 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17strop/proto/strop.proto\x12\x08strop.v1\"\x87\x01\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\r\n\x05top_k\x18\x03 \x01(\r\x12!\n\x07on_long\x18\x04 \x01(\x0e\x32\x10.strop.v1.OnLong\x12$\n\x08priority\x18\x05 \x01(\x0e\x32\x12.strop.v1.Priority\"\x92\x01\n\x10\x43lassifyResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12)\n\x07results\x18\x04 \x03(\x0b\x32\x18.strop.v1.Classification\x12\"\n\x07timings\x18\x05 \x01(\x0b\x32\x11.strop.v1.Timings\"Z\n\x0e\x43lassification\x12%\n\x06labels\x18\x01 \x03(\x0b\x32\x15.strop.v1.ScoredLabel\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"+\n\x0bScoredLabel\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\"c\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.strop.v1.ClassifyRequest\x12\x12\n\ntimeout_us\x18\x03 \x01(\x04\"\x84\x01\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1a.strop.v1.ClassifyResponseH\x00\x12$\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x11.strop.v1.FailureH\x00\x42\x08\n\x06result\"(\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0f\n\x07message\x18\x02 \x01(\t\"V\n\x07Timings\x12\x13\n\x0btokenise_us\x18\x01 \x01(\x04\x12\x10\n\x08queue_us\x18\x02 \x01(\x04\x12\x12\n\ncompute_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04*K\n\x06OnLong\x12\x17\n\x13ON_LONG_UNSPECIFIED\x10\x00\x12\x14\n\x10ON_LONG_TRUNCATE\x10\x01\x12\x12\n\x0eON_LONG_REFUSE\x10\x02*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02\x32\xa7\x01\n\x05Strop\x12\x43\n\x08\x43lassify\x12\x19.strop.v1.ClassifyRequest\x1a\x1a.strop.v1.ClassifyResponse\"\x00\x12Y\n\x0e\x43lassifyStream\x12\x1f.strop.v1.ClassifyStreamRequest\x1a .strop.v1.ClassifyStreamResponse\"\x00(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17strop/proto/strop.proto\x12\x08strop.v1\"\x96\x01\n\x0f\x43lassifyRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\r\n\x05top_k\x18\x03 \x01(\r\x12!\n\x07on_long\x18\x04 \x01(\x0e\x32\x10.strop.v1.OnLong\x12$\n\x08priority\x18\x05 \x01(\x0e\x32\x12.strop.v1.Priority\x12\r\n\x05pairs\x18\x06 \x03(\t\"\x92\x01\n\x10\x43lassifyResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12)\n\x07results\x18\x04 \x03(\x0b\x32\x18.strop.v1.Classification\x12\"\n\x07timings\x18\x05 \x01(\x0b\x32\x11.strop.v1.Timings\"Z\n\x0e\x43lassification\x12%\n\x06labels\x18\x01 \x03(\x0b\x32\x15.strop.v1.ScoredLabel\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"+\n\x0bScoredLabel\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\"c\n\x15\x43lassifyStreamRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\x07request\x18\x02 \x01(\x0b\x32\x19.strop.v1.ClassifyRequest\x12\x12\n\ntimeout_us\x18\x03 \x01(\x04\"\x84\x01\n\x16\x43lassifyStreamResponse\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x08response\x18\x02 \x01(\x0b\x32\x1a.strop.v1.ClassifyResponseH\x00\x12$\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x11.strop.v1.FailureH\x00\x42\x08\n\x06result\"(\n\x07\x46\x61ilure\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0f\n\x07message\x18\x02 \x01(\t\"V\n\x07Timings\x12\x13\n\x0btokenise_us\x18\x01 \x01(\x04\x12\x10\n\x08queue_us\x18\x02 \x01(\x04\x12\x12\n\ncompute_us\x18\x03 \x01(\x04\x12\x10\n\x08total_us\x18\x04 \x01(\x04\"\x84\x01\n\x0cScoreRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\r\n\x05pairs\x18\x03 \x03(\t\x12!\n\x07on_long\x18\x04 \x01(\x0e\x32\x10.strop.v1.OnLong\x12$\n\x08priority\x18\x05 \x01(\x0e\x32\x12.strop.v1.Priority\"\x8a\x01\n\rScoreResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12$\n\x07results\x18\x04 \x03(\x0b\x32\x13.strop.v1.TextScore\x12\"\n\x07timings\x18\x05 \x01(\x0b\x32\x11.strop.v1.Timings\"=\n\tTextScore\x12\r\n\x05score\x18\x01 \x01(\x02\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"s\n\nTagRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12!\n\x07on_long\x18\x03 \x01(\x0e\x32\x10.strop.v1.OnLong\x12$\n\x08priority\x18\x04 \x01(\x0e\x32\x12.strop.v1.Priority\"\x86\x01\n\x0bTagResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0f\n\x07variant\x18\x03 \x01(\t\x12\"\n\x07results\x18\x04 \x03(\x0b\x32\x11.strop.v1.Tagging\x12\"\n\x07timings\x18\x05 \x01(\x0b\x32\x11.strop.v1.Timings\"P\n\x07Tagging\x12\"\n\x08\x65ntities\x18\x01 \x03(\x0b\x32\x10.strop.v1.Entity\x12\x0e\n\x06tokens\x18\x02 \x01(\r\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"Q\n\x06\x45ntity\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\r\x12\x0c\n\x04stop\x18\x03 \x01(\r\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\r\n\x05score\x18\x05 \x01(\x02*K\n\x06OnLong\x12\x17\n\x13ON_LONG_UNSPECIFIED\x10\x00\x12\x14\n\x10ON_LONG_TRUNCATE\x10\x01\x12\x12\n\x0eON_LONG_REFUSE\x10\x02*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02\x32\x99\x02\n\x05Strop\x12\x43\n\x08\x43lassify\x12\x19.strop.v1.ClassifyRequest\x1a\x1a.strop.v1.ClassifyResponse\"\x00\x12Y\n\x0e\x43lassifyStream\x12\x1f.strop.v1.ClassifyStreamRequest\x1a .strop.v1.ClassifyStreamResponse\"\x00(\x01\x30\x01\x12:\n\x05Score\x12\x16.strop.v1.ScoreRequest\x1a\x17.strop.v1.ScoreResponse\"\x00\x12\x34\n\x03Tag\x12\x14.strop.v1.TagRequest\x1a\x15.strop.v1.TagResponse\"\x00\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'strop.proto.strop_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ONLONG']._serialized_start=827
-  _globals['_ONLONG']._serialized_end=902
-  _globals['_PRIORITY']._serialized_start=904
-  _globals['_PRIORITY']._serialized_end=985
+  _globals['_ONLONG']._serialized_start=1600
+  _globals['_ONLONG']._serialized_end=1675
+  _globals['_PRIORITY']._serialized_start=1677
+  _globals['_PRIORITY']._serialized_end=1758
   _globals['_CLASSIFYREQUEST']._serialized_start=38
-  _globals['_CLASSIFYREQUEST']._serialized_end=173
-  _globals['_CLASSIFYRESPONSE']._serialized_start=176
-  _globals['_CLASSIFYRESPONSE']._serialized_end=322
-  _globals['_CLASSIFICATION']._serialized_start=324
-  _globals['_CLASSIFICATION']._serialized_end=414
-  _globals['_SCOREDLABEL']._serialized_start=416
-  _globals['_SCOREDLABEL']._serialized_end=459
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=461
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=560
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=563
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=695
-  _globals['_FAILURE']._serialized_start=697
-  _globals['_FAILURE']._serialized_end=737
-  _globals['_TIMINGS']._serialized_start=739
-  _globals['_TIMINGS']._serialized_end=825
-  _globals['_STROP']._serialized_start=988
-  _globals['_STROP']._serialized_end=1155
+  _globals['_CLASSIFYREQUEST']._serialized_end=188
+  _globals['_CLASSIFYRESPONSE']._serialized_start=191
+  _globals['_CLASSIFYRESPONSE']._serialized_end=337
+  _globals['_CLASSIFICATION']._serialized_start=339
+  _globals['_CLASSIFICATION']._serialized_end=429
+  _globals['_SCOREDLABEL']._serialized_start=431
+  _globals['_SCOREDLABEL']._serialized_end=474
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=476
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=575
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=578
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=710
+  _globals['_FAILURE']._serialized_start=712
+  _globals['_FAILURE']._serialized_end=752
+  _globals['_TIMINGS']._serialized_start=754
+  _globals['_TIMINGS']._serialized_end=840
+  _globals['_SCOREREQUEST']._serialized_start=843
+  _globals['_SCOREREQUEST']._serialized_end=975
+  _globals['_SCORERESPONSE']._serialized_start=978
+  _globals['_SCORERESPONSE']._serialized_end=1116
+  _globals['_TEXTSCORE']._serialized_start=1118
+  _globals['_TEXTSCORE']._serialized_end=1179
+  _globals['_TAGREQUEST']._serialized_start=1181
+  _globals['_TAGREQUEST']._serialized_end=1296
+  _globals['_TAGRESPONSE']._serialized_start=1299
+  _globals['_TAGRESPONSE']._serialized_end=1433
+  _globals['_TAGGING']._serialized_start=1435
+  _globals['_TAGGING']._serialized_end=1515
+  _globals['_ENTITY']._serialized_start=1517
+  _globals['_ENTITY']._serialized_end=1598
+  _globals['_STROP']._serialized_start=1761
+  _globals['_STROP']._serialized_end=2042
 # @@protoc_insertion_point(module_scope)

@@ -26,18 +26,20 @@ PRIORITY_INTERACTIVE: Priority
 PRIORITY_BULK: Priority
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("model", "texts", "top_k", "on_long", "priority")
+    __slots__ = ("model", "texts", "top_k", "on_long", "priority", "pairs")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     ON_LONG_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
     model: str
     texts: _containers.RepeatedScalarFieldContainer[str]
     top_k: int
     on_long: OnLong
     priority: Priority
-    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    pairs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., pairs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
     __slots__ = ("model", "version", "variant", "results", "timings")
@@ -110,3 +112,91 @@ class Timings(_message.Message):
     compute_us: int
     total_us: int
     def __init__(self, tokenise_us: _Optional[int] = ..., queue_us: _Optional[int] = ..., compute_us: _Optional[int] = ..., total_us: _Optional[int] = ...) -> None: ...
+
+class ScoreRequest(_message.Message):
+    __slots__ = ("model", "texts", "pairs", "on_long", "priority")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    ON_LONG_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    pairs: _containers.RepeatedScalarFieldContainer[str]
+    on_long: OnLong
+    priority: Priority
+    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., pairs: _Optional[_Iterable[str]] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+
+class ScoreResponse(_message.Message):
+    __slots__ = ("model", "version", "variant", "results", "timings")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: str
+    variant: str
+    results: _containers.RepeatedCompositeFieldContainer[TextScore]
+    timings: Timings
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[TextScore, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+
+class TextScore(_message.Message):
+    __slots__ = ("score", "tokens", "truncated")
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    score: float
+    tokens: int
+    truncated: bool
+    def __init__(self, score: _Optional[float] = ..., tokens: _Optional[int] = ..., truncated: _Optional[bool] = ...) -> None: ...
+
+class TagRequest(_message.Message):
+    __slots__ = ("model", "texts", "on_long", "priority")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    ON_LONG_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    on_long: OnLong
+    priority: Priority
+    def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+
+class TagResponse(_message.Message):
+    __slots__ = ("model", "version", "variant", "results", "timings")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    VARIANT_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: str
+    variant: str
+    results: _containers.RepeatedCompositeFieldContainer[Tagging]
+    timings: Timings
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Tagging, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+
+class Tagging(_message.Message):
+    __slots__ = ("entities", "tokens", "truncated")
+    ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    entities: _containers.RepeatedCompositeFieldContainer[Entity]
+    tokens: int
+    truncated: bool
+    def __init__(self, entities: _Optional[_Iterable[_Union[Entity, _Mapping]]] = ..., tokens: _Optional[int] = ..., truncated: _Optional[bool] = ...) -> None: ...
+
+class Entity(_message.Message):
+    __slots__ = ("label", "start", "stop", "text", "score")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    start: int
+    stop: int
+    text: str
+    score: float
+    def __init__(self, label: _Optional[str] = ..., start: _Optional[int] = ..., stop: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...

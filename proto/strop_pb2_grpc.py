@@ -44,6 +44,16 @@ class StropStub:
                 request_serializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamRequest.SerializeToString,
                 response_deserializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamResponse.FromString,
                 _registered_method=True)
+        self.Score = channel.unary_unary(
+                '/strop.v1.Strop/Score',
+                request_serializer=strop_dot_proto_dot_strop__pb2.ScoreRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.ScoreResponse.FromString,
+                _registered_method=True)
+        self.Tag = channel.unary_unary(
+                '/strop.v1.Strop/Tag',
+                request_serializer=strop_dot_proto_dot_strop__pb2.TagRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.TagResponse.FromString,
+                _registered_method=True)
 
 
 class StropServicer:
@@ -65,6 +75,20 @@ class StropServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Score(self, request, context):
+        """A number for every text, or for every pair of texts: regression.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Tag(self, request, context):
+        """The named stretches of every text: token classification.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StropServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +101,16 @@ def add_StropServicer_to_server(servicer, server):
                     servicer.ClassifyStream,
                     request_deserializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamRequest.FromString,
                     response_serializer=strop_dot_proto_dot_strop__pb2.ClassifyStreamResponse.SerializeToString,
+            ),
+            'Score': grpc.unary_unary_rpc_method_handler(
+                    servicer.Score,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.ScoreRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.ScoreResponse.SerializeToString,
+            ),
+            'Tag': grpc.unary_unary_rpc_method_handler(
+                    servicer.Tag,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.TagRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.TagResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -133,6 +167,60 @@ class Strop:
             '/strop.v1.Strop/ClassifyStream',
             strop_dot_proto_dot_strop__pb2.ClassifyStreamRequest.SerializeToString,
             strop_dot_proto_dot_strop__pb2.ClassifyStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Score(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strop.v1.Strop/Score',
+            strop_dot_proto_dot_strop__pb2.ScoreRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.ScoreResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Tag(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strop.v1.Strop/Tag',
+            strop_dot_proto_dot_strop__pb2.TagRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.TagResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.bundle import Encoded
+from strop.export.bundle import Encoded, Text
+from strop.tasks import Outputs
 
 IntArray = NDArray[np.int64]
-Probabilities = NDArray[np.float32]
 
 
 class Priority(IntEnum):
@@ -27,7 +28,7 @@ class Priority(IntEnum):
 class Query:
     """What a call asks, in domain terms: texts, or the tokens that a caller made of them."""
 
-    texts: Sequence[str] = ()
+    texts: Sequence[Text] = ()
     encoded: Sequence[Encoded] = ()
     """Instead of texts, from a caller with a tokenizer of its own."""
     seconds: float = float("inf")
@@ -55,9 +56,9 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call gets back: ``probabilities`` [n, classes], a row and an ``Encoded`` per text."""
+    """What a call gets back: an output and an ``Encoded`` per text."""
 
-    probabilities: Probabilities
+    outputs: Outputs
     encoded: Sequence[Encoded]
     timings: Timings
 
@@ -86,7 +87,7 @@ class Work:
     scored: int = 0
     abandoned: bool = False
     """Nobody waits for it any more: none of its texts may join a batch."""
-    _probabilities: Probabilities | None = field(default=None, init=False, repr=False)
+    _outputs: Any = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.deadline = self.arrived + self.query.seconds
@@ -96,24 +97,28 @@ class Work:
         """Texts that are not yet in a batch."""
         return 0 if self.abandoned else len(self.query) - self.placed
 
-    def score(self, start: int, rows: Probabilities) -> bool:
-        """Take the probabilities of the texts from ``start`` on; returns whether all are scored."""
-        if self._probabilities is None:
-            self._probabilities = np.empty((len(self.query), rows.shape[1]), dtype=np.float32)
-        self._probabilities[start : start + len(rows)] = rows
+    def score(self, start: int, rows: Outputs) -> bool:
+        """Take the outputs of the texts from ``start`` on; returns whether all are scored."""
+        if self._outputs is None:
+            texts = len(self.query)
+            if isinstance(rows, np.ndarray):
+                self._outputs = np.empty((texts, *rows.shape[1:]), dtype=np.float32)
+            else:
+                self._outputs = [None] * texts
+        self._outputs[start : start + len(rows)] = rows
         self.scored += len(rows)
         return self.scored == len(self.query)
 
     def answer(self, finished: float, now: float) -> Answer:
         """The answer of a call whose last text was scored at ``finished``."""
-        assert self._probabilities is not None  # noqa: S101
+        assert self._outputs is not None  # noqa: S101
         timings = Timings(
             tokenise=self.queued - self.arrived,
             queue=self.started - self.queued,
             compute=finished - self.started,
             total=now - self.arrived,
         )
-        return Answer(self._probabilities, self.encoded, timings)
+        return Answer(self._outputs, self.encoded, timings)
 
     def fail(self, error: Exception) -> None:
         """End the call with ``error``, unless it has already ended."""

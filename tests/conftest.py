@@ -4,8 +4,9 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,6 +37,21 @@ def write_jsonl(path: Path, rows: list[dict[str, str]]) -> Path:
     """Write one JSON object a line."""
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     return path
+
+
+class Tiny(NamedTuple):
+    """What tiny data are made of, for a test that makes its own."""
+
+    words: Mapping[str, tuple[str, ...]]
+    fillers: Sequence[str]
+    rows: Callable[[int], list[dict[str, str]]]
+    write: Callable[[Path, list[dict[str, str]]], Path]
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Tiny:
+    """Words by class, words of none, and what makes and writes rows of them."""
+    return Tiny(WORDS, NEUTRAL, tiny_rows, write_jsonl)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,14 @@ SEAMS = {
     "bench": ("strop.proto", "strop.export.bundle", "strop.train.run"),
 }
 # What every stage may use.
-FOUNDATION = ("strop.__version__", "strop.environment", "strop.errors", "strop.host", "strop.options")
+FOUNDATION = (
+    "strop.__version__",
+    "strop.environment",
+    "strop.errors",
+    "strop.host",
+    "strop.options",
+    "strop.tasks",
+)
 
 
 def imported(path):

@@ -1,7 +1,8 @@
 """Examples as the model sees them: token ids, grouped by length, padded to their own batch."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypedDict
+from dataclasses import dataclass
+from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
@@ -10,30 +11,74 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
-from .examples import Example
+from strop.tasks import Example, Span, Task
+
+IGNORED = -100
+"""The target of a token that the loss leaves out, as torch's cross entropy has it."""
 
 
 class Item(TypedDict):
-    """One example: token ids with the special tokens, and the class id."""
+    """One example: token ids with the special tokens, and its task's target."""
 
     input_ids: list[int]
-    labels: int
+    labels: Any
+    """A class id, a number, or a list: of a number for each label, or of a class id for each token."""
+    token_type_ids: NotRequired[list[int]]
+    """Of two texts: 0 for the tokens of the first, 1 for those of the second."""
 
 
-def encode(
-    examples: Sequence[Example],
-    tokenizer: PreTrainedTokenizerFast,
-    labels: Sequence[str],
-    max_tokens: int,
-) -> list[Item]:
-    """Encode examples in their order, truncating at ``max_tokens``."""
-    number = {label: index for index, label in enumerate(labels)}
-    texts = [example.text for example in examples]
-    rows = tokenizer(texts, truncation=True, max_length=max_tokens, padding=False)["input_ids"]
-    return [
-        Item(input_ids=ids, labels=number[example.label])
-        for ids, example in zip(rows, examples, strict=True)
-    ]
+@dataclass(frozen=True)
+class EncodedSplit:
+    """The examples of a split, encoded; everything in their order."""
+
+    examples: Sequence[Example]
+    items: Sequence[Item]
+    offsets: Sequence[Sequence[Span]]
+    """The characters that each token stands for."""
+
+    @classmethod
+    def of(
+        cls,
+        examples: Sequence[Example],
+        tokenizer: PreTrainedTokenizerFast,
+        task: Task,
+        labels: Sequence[str],
+        max_tokens: int,
+        *,
+        token_types: bool = False,
+    ) -> Self:
+        """Encode examples, cutting off what is longer than ``max_tokens``.
+
+        ``token_types`` says of each token of a pair which text it is of, for a model that asks.
+        """
+        pairs = [example.pair for example in examples if example.pair is not None]
+        encoded = tokenizer(
+            [example.text for example in examples],
+            pairs or None,
+            truncation=True,
+            max_length=max_tokens,
+            padding=False,
+            return_offsets_mapping=True,
+            return_token_type_ids=token_types,
+        )
+        offsets = encoded["offset_mapping"]
+        items = [
+            Item(input_ids=ids, labels=task.target(example, spans, labels))
+            for ids, example, spans in zip(encoded["input_ids"], examples, offsets, strict=True)
+        ]
+        if pairs and token_types:
+            for item, types in zip(items, encoded["token_type_ids"], strict=True):
+                item["token_type_ids"] = types
+        return cls(examples, items, offsets)
+
+    def longest_first(self) -> Self:
+        """The same, sorted: neighbours need little padding."""
+        order = longest_first(self.items)
+        return type(self)(
+            [self.examples[place] for place in order],
+            [self.items[place] for place in order],
+            [self.offsets[place] for place in order],
+        )
 
 
 class Collator:
@@ -43,13 +88,23 @@ class Collator:
         self.pad_token_id = pad_token_id
 
     def __call__(self, items: Sequence[Item]) -> dict[str, Tensor]:
-        """``input_ids`` and ``attention_mask`` [n, longest] and ``labels`` [n], all int64."""
+        """``input_ids`` and ``attention_mask`` [n, longest], int64, ``token_type_ids`` likewise where
+        the items have them, and ``labels``: [n], [n, labels], or [n, longest] of a label for each token.
+        """
         rows = [torch.tensor(item["input_ids"]) for item in items]
-        return {
+        batch = {
             "input_ids": pad_sequence(rows, batch_first=True, padding_value=self.pad_token_id),
             "attention_mask": pad_sequence([torch.ones_like(row) for row in rows], batch_first=True),
-            "labels": torch.tensor([item["labels"] for item in items]),
+            "labels": pad_sequence(
+                [torch.tensor(item["labels"]) for item in items], batch_first=True, padding_value=IGNORED
+            )
+            if isinstance(items[0]["labels"], list)
+            else torch.tensor([item["labels"] for item in items]),
         }
+        if "token_type_ids" in items[0]:
+            types = [torch.tensor(item["token_type_ids"]) for item in items]
+            batch["token_type_ids"] = pad_sequence(types, batch_first=True)
+        return batch
 
 
 def longest_first(items: Sequence[Item]) -> list[int]:

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any, Self
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from rich.progress import (
 )
 from rich.text import Text
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from .scores import title
 
 
 class EvaluationSchedule(TrainerCallback):
@@ -71,7 +74,9 @@ class _RateColumn(ProgressColumn):
 class ProgressBar(TrainerCallback):
     """A bar with rate and time left, and a line for each evaluation, on standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Sequence[str]) -> None:
+        """``metrics`` are shown beside the loss."""
+        self._metrics = metrics
         self._console = Console(file=sys.stderr, highlight=False)
         self._bar = Progress(
             TextColumn("training"),
@@ -116,8 +121,6 @@ class ProgressBar(TrainerCallback):
         if logs and "loss" in logs:
             self._bar.update(self._task, loss=f"{logs['loss']:.3f}")
         if logs and "eval_loss" in logs:
-            self._console.print(
-                f"step {state.global_step} of {state.max_steps}: validation loss"
-                f" {logs['eval_loss']:.4f}, accuracy {logs['eval_accuracy']:.4f},"
-                f" macro-F1 {logs['eval_macro_f1']:.4f}"
-            )
+            names = ("loss", *self._metrics)
+            found = ", ".join(f"{title(name)} {logs[f'eval_{name}']:.4f}" for name in names)
+            self._console.print(f"step {state.global_step} of {state.max_steps}: validation {found}")

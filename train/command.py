@@ -15,7 +15,7 @@ def train(config: TrainConfig) -> None:
     Ctrl-C keeps the last checkpoint; the same command with --resume goes on from there.
     """
     refuse_occupied(config)
-    splits = load_splits(config.data, text_column=config.text_column, label_column=config.label_column)
+    splits = load_splits(config.data, config.columns)
     share_cores()
     from .fine_tune import fine_tune
 

@@ -9,10 +9,21 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.host import usable_cores
 from strop.options import flag, require_at_least
+from strop.tasks import TASKS
+
+from .examples import Columns
 
 Method = Literal["lora", "full"]
-Metric = Literal["accuracy", "macro_f1"]
 Precision = Literal["auto", "bf16", "fp32"]
+TASK_HELP = "\n".join(
+    (
+        "What the model is to tell of a text; each task with its columns.\n",
+        *(
+            f"- {task.name}: {task.summary} (columns {task.text_column}, {task.label_column})"
+            for task in TASKS.values()
+        ),
+    )
+)
 
 
 @Parameter(name="*")
@@ -29,10 +40,13 @@ class TrainConfig:
     data encoder fetches a small one that is quick on a CPU."""
     out: Path
     """The run directory to write; it must not exist yet, or be empty."""
-    text_column: str = "text"
-    """The column with the text."""
-    label_column: str = "label"
-    """The column with the class name."""
+    task: Annotated[str, Parameter(help=TASK_HELP)] = "text-classification"
+    text_column: str | None = None
+    """The column with the text. Default: what the task calls it."""
+    pair_column: str | None = None
+    """The column with a second text, where the model is to judge two together."""
+    label_column: str | None = None
+    """The column with the label. Default: what the task calls it."""
     method: Method = "lora"
     """lora trains small added matrices and the head: quick, little memory. full trains every
     weight: for much data, or where lora stays short of what you need."""
@@ -63,9 +77,9 @@ class TrainConfig:
     checkpoint and loses less when interrupted; each costs a pass over that split."""
     patience: int = 3
     """Evaluations without a better score before training stops early."""
-    metric: Metric = "macro_f1"
-    """The validation score that chooses the checkpoint. macro_f1 counts every class alike;
-    accuracy counts every text alike."""
+    metric: str | None = None
+    """The validation score that chooses the checkpoint. Default: the task's first, by which export's
+    gate goes, too."""
     seed: int = 0
     """Of the head's first weights, the order of texts and dropout. Two seeds show the noise."""
     precision: Precision = "auto"
@@ -98,10 +112,19 @@ class TrainConfig:
             value = getattr(self, name)
             if not 0 <= value < 1:
                 raise InputError(f"{flag(name)} is {value}; give a share from 0 to below 1")
-        if self.text_column == self.label_column:
-            raise InputError(
-                f"--text-column and --label-column are both {self.text_column!r}; name two columns"
-            )
+        metrics = self.columns.task.metrics
+        if self.metric not in (None, *metrics):
+            raise InputError(f"--metric is {self.metric}; {self.task} has {', '.join(metrics)}")
+
+    @property
+    def columns(self) -> Columns:
+        """Which columns hold what, and the task."""
+        return Columns.of(self.task, text=self.text_column, label=self.label_column, pair=self.pair_column)
+
+    @property
+    def chosen_by(self) -> str:
+        """The metric, with its default resolved."""
+        return self.metric or self.columns.task.metrics[0]
 
     @property
     def peak_learning_rate(self) -> float:

@@ -56,6 +56,7 @@ class Draft:
             "lora_alpha": config.alpha,
             "learning_rate": config.peak_learning_rate,
             "threads": config.thread_count,
+            "metric": config.chosen_by,
         }
         begun = {name: value for name, value in settings.items() if name not in FREE}
         begun["data_sha256"] = data_sha256

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
+import transformers
 from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
-    AutoModelForSequenceClassification,
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
@@ -19,6 +19,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from strop.errors import InputError
+from strop.tasks import Task
 
 # Their packed export was compared with one text at a time; it needs an encoder that takes a 4-D
 # additive attention mask and position ids.
@@ -31,6 +32,11 @@ UNREADABLE = (OSError, ValueError, SafetensorError)
 def first_position(config: PretrainedConfig) -> int:
     """The position id of a text's first token: 0, or past the padding id in RoBERTa's family."""
     return int(config.pad_token_id) + 1 if config.model_type in OFFSET_POSITIONS else 0
+
+
+def tells_pairs_apart(config: PretrainedConfig) -> bool:
+    """Whether it embeds which text of a pair a token is of, beside the separator between them."""
+    return int(getattr(config, "type_vocab_size", 1)) > 1
 
 
 def quieten() -> None:
@@ -97,23 +103,23 @@ class Encoder:
             raise InputError(f"model {self.name} has no tokenizer.json; save its fast tokenizer")
         return cast(PreTrainedTokenizerFast, tokenizer)
 
-    def classifier(
-        self, labels: Sequence[str], *, attention: str | None = None
+    def model(
+        self, task: Task, labels: Sequence[str], *, attention: str | None = None
     ) -> tuple[PreTrainedModel, tuple[str, ...]]:
-        """Itself with a classification head, and the names of the modules that nobody has trained.
+        """Itself with a task's head, and the names of the modules that nobody has trained.
 
         Those come out different each time, so whoever trains must keep them whole. Raises
         ``InputError`` when the weights can't be read or lack a part of the encoder.
         """
         options: dict[str, Any] = {} if attention is None else {"attn_implementation": attention}
         try:
-            model, loading = AutoModelForSequenceClassification.from_pretrained(
+            model, loading = getattr(transformers, task.head).from_pretrained(
                 self.name,
                 num_labels=len(labels),
                 label2id={label: number for number, label in enumerate(labels)},
                 id2label=dict(enumerate(labels)),
-                problem_type="single_label_classification",
-                ignore_mismatched_sizes=True,  # another number of classes before: a new head
+                problem_type=task.problem_type,
+                ignore_mismatched_sizes=True,  # another number of labels before: a new head
                 output_loading_info=True,
                 **options,
             )

@@ -13,12 +13,12 @@ from transformers import PreTrainedModel, set_seed
 from strop.host import read_host, read_versions
 
 from .baseline import score_baselines
-from .batches import Item, encode
+from .batches import EncodedSplit
 from .config import TrainConfig
 from .data.splits import SPLITS, Splits
 from .device import in_bf16
 from .draft import Draft
-from .encoder import Encoder
+from .encoder import Encoder, tells_pairs_apart
 from .loop import fit
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .predict import predict
@@ -42,17 +42,26 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
     encoder = Encoder.open(config.model)
     encoder.require_tokens(config.max_tokens)
     tokenizer = encoder.tokenizer()
-    model = trainable(encoder, splits.labels, config)
-    items = {
-        name: encode(part, tokenizer, splits.labels, config.max_tokens)
+    model = trainable(encoder, splits.task, splits.labels, config)
+    encoded = {
+        name: EncodedSplit.of(
+            part,
+            tokenizer,
+            splits.task,
+            splits.labels,
+            config.max_tokens,
+            token_types=tells_pairs_apart(encoder.config),
+        )
         for name, part in splits.parts.items()
     }
     draft = Draft.begin(config, encoder.name, splits.sha256)
     pad = encoder.config.pad_token_id
     history = fit(
         model,
-        items["train"],
-        items["validation"],
+        encoded["train"],
+        encoded["validation"],
+        task=splits.task,
+        labels=splits.labels,
         pad_token_id=pad,
         config=config,
         checkpoints=draft.checkpoints,
@@ -60,12 +69,13 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
     Console(stderr=True).print("scoring the validation and test splits, and two baselines")
     tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     save_weights(model, draft.root)
-    report = _report(config, splits, items, load_weights(draft.root, encoder.name, splits.labels), pad)
+    saved = load_weights(draft.root, encoder.name, splits.task, splits.labels)
+    report = _report(config, splits, encoded, saved, pad)
     _draw(draft, report, splits.labels, history)
     draft.finish(
         {
-            "validation": asdict(report.validation),
-            "test": asdict(report.test),
+            "validation": report.validation.as_json(),
+            "test": report.test.as_json(),
             "baselines": report.baselines,
         },
         history,
@@ -77,28 +87,31 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
 def _report(
     config: TrainConfig,
     splits: Splits,
-    items: Mapping[str, Sequence[Item]],
+    encoded: Mapping[str, EncodedSplit],
     model: PreTrainedModel,
     pad_token_id: int,
 ) -> Report:
     """Scores of the model as it was read back from disk."""
     scores = {
         name: Scores.of(
-            [item["labels"] for item in items[name]],
-            predict(model, items[name], pad_token_id),
+            splits.task,
+            predict(model, encoded[name].items, splits.task, pad_token_id),
+            encoded[name].offsets,
+            encoded[name].examples,
             splits.labels,
         )
         for name in ("validation", "test")
     }
-    baselines = score_baselines(splits.train, splits.test, splits.labels)
+    baselines = score_baselines(splits.task, splits.train, splits.test, splits.labels)
     return Report(config.method, scores["validation"], scores["test"], baselines)
 
 
 def _draw(
     draft: Draft, report: Report, labels: Sequence[str], history: Sequence[Mapping[str, Any]]
 ) -> None:
-    draw_loss_curve(draft.root / LOSS_CURVE, history)
-    draw_confusion_matrix(draft.root / CONFUSION_MATRIX, report.test, labels)
+    draw_loss_curve(draft.root / LOSS_CURVE, history, list(report.test.metrics))
+    if report.test.confusion:
+        draw_confusion_matrix(draft.root / CONFUSION_MATRIX, report.test, labels)
     markdown = report.markdown(draft.settings)
     (draft.root / REPORT_FILE).write_text(markdown, encoding="utf-8")
 

@@ -13,12 +13,13 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.training_args import TrainingArguments
 
 from strop.errors import StropError
+from strop.tasks import Task
 
-from .batches import Collator, Item, LengthGroupedSampler, longest_first
+from .batches import Collator, EncodedSplit, LengthGroupedSampler
 from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
 from .device import in_bf16
-from .scores import headline
+from .scores import Scores
 
 EVALUATION_BATCH = 64
 LOG_EVERY = 10
@@ -43,9 +44,11 @@ class _GroupingTrainer(Trainer):
 
 def fit(
     model: PreTrainedModel | PeftModel,
-    train: Sequence[Item],
-    validation: Sequence[Item],
+    train: EncodedSplit,
+    validation: EncodedSplit,
     *,
+    task: Task,
+    labels: Sequence[str],
     pad_token_id: int,
     config: TrainConfig,
     checkpoints: Path,
@@ -55,21 +58,31 @@ def fit(
     Goes on from the last checkpoint in ``checkpoints`` if there is one. Returns what was measured
     on the way, one row for each logged step or evaluation. Raises ``InterruptError`` after a Ctrl-C.
     """
-    steps_per_epoch = -(-len(train) // config.batch_size)
+    steps_per_epoch = -(-len(train.items) // config.batch_size)
+    # The order is free here, and sorted texts need no padding.
+    validation = validation.longest_first()
+
+    def score(prediction: EvalPrediction) -> dict[str, float]:
+        outputs = task.activate(np.asarray(prediction.predictions, dtype=np.float32))
+        rows = [
+            row[: len(item["input_ids"])] if task.per_token else row
+            for row, item in zip(outputs, validation.items, strict=True)
+        ]
+        return dict(Scores.of(task, rows, validation.offsets, validation.examples, labels).metrics)
+
     schedule = EvaluationSchedule(steps_per_epoch, config.epochs, config.evaluations_per_epoch)
-    interrupt, bar = Interrupt(), ProgressBar()
+    interrupt, bar = Interrupt(), ProgressBar(task.metrics)
     callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
     trainer = _GroupingTrainer(
         model=model,
         args=_arguments(config, checkpoints, schedule.last),
         sampler=LengthGroupedSampler(
-            [len(item["input_ids"]) for item in train], config.batch_size, config.seed
+            [len(item["input_ids"]) for item in train.items], config.batch_size, config.seed
         ),
         data_collator=Collator(pad_token_id),
-        train_dataset=train,
-        # The order is free here, and sorted texts need no padding.
-        eval_dataset=[validation[place] for place in longest_first(validation)],
-        compute_metrics=_headline,
+        train_dataset=train.items,
+        eval_dataset=validation.items,
+        compute_metrics=score,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
@@ -81,7 +94,7 @@ def fit(
             f"interrupted at step {trainer.state.global_step} of {schedule.last}; the checkpoint is"
             " kept: repeat the command with --resume to go on"
         )
-    return [row for entry in trainer.state.log_history if (row := _history_row(entry))]
+    return [row for entry in trainer.state.log_history if (row := _history_row(entry, task.metrics))]
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -115,8 +128,8 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         save_steps=steps + 1,
         save_total_limit=2,
         load_best_model_at_end=True,
-        metric_for_best_model=config.metric,
-        greater_is_better=True,
+        metric_for_best_model=config.chosen_by,
+        greater_is_better=config.chosen_by not in config.columns.task.lower_is_better,
         restore_callback_states_from_checkpoint=True,
         remove_unused_columns=False,
         label_names=["labels"],
@@ -125,17 +138,11 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
     )
 
 
-def _headline(prediction: EvalPrediction) -> dict[str, float]:
-    logits, truth = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
-    return headline(truth.tolist(), logits.argmax(axis=-1).tolist())
-
-
-def _history_row(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+def _history_row(entry: Mapping[str, Any], metrics: Sequence[str]) -> dict[str, Any] | None:
     """A row of history.jsonl from one of the trainer's log entries; None for its summary."""
     where = {"step": entry["step"], "epoch": entry["epoch"]}
     if "loss" in entry:
         return where | {name: entry[name] for name in ("loss", "learning_rate", "grad_norm")}
     if "eval_loss" in entry:
-        names = ("loss", "accuracy", "macro_f1")
-        return where | {f"validation_{name}": entry[f"eval_{name}"] for name in names}
+        return where | {f"validation_{name}": entry[f"eval_{name}"] for name in ("loss", *metrics)}
     return None

@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from strop.errors import InputError, StropError
+from strop.tasks import Task
 
 from .adapter import Adapter
 from .encoder import Encoder
@@ -26,10 +27,14 @@ UNFIT = (KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError
 SHARED = "vblora_vector_bank"
 
 
-def merged_classifier(
-    base_model: str, labels: Sequence[str], own: Adapter | None, further: Sequence[Adapter] = ()
+def merged_model(
+    base_model: str,
+    task: Task,
+    labels: Sequence[str],
+    own: Adapter | None,
+    further: Sequence[Adapter] = (),
 ) -> PreTrainedModel:
-    """The base's classifier with its adapters merged: fp32, in eval mode, with eager attention.
+    """The base with a task's head, its adapters merged: fp32, in eval mode, with eager attention.
 
     ``further`` adapters must have been trained on the same base as ``own`` or, where that is None, on
     ``base_model`` itself. Raises ``InputError`` for a base or an adapter that can't be had, doesn't
@@ -37,7 +42,7 @@ def merged_classifier(
     """
     encoder = Encoder.open(base_model)
     _require_one_base(encoder.name, own, further)
-    model, untrained = encoder.classifier(labels, attention="eager")
+    model, untrained = encoder.model(task, labels, attention="eager")
     # Half precision would round a small delta away.
     model.float()  # type: ignore[no-untyped-call]
     model.train(False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .scores import Scores
+from .scores import Scores, title
 
 LOSS_CURVE = "loss_curve.png"
 CONFUSION_MATRIX = "confusion_matrix.png"
@@ -17,8 +17,8 @@ SMOOTHED = 10
 """Logged steps in the running mean of the training loss, at most."""
 
 
-def draw_loss_curve(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Training and validation loss above the validation scores, by step."""
+def draw_loss_curve(path: Path, history: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:
+    """Training and validation loss above the validation scores of these metrics, by step."""
     figure = Figure(figsize=(7, 6), layout="constrained")
     losses, scores = figure.subplots(2, 1, sharex=True)
     train = [(row["step"], row["loss"]) for row in history if "loss" in row]
@@ -33,9 +33,9 @@ def draw_loss_curve(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
     found = [row for row in history if "validation_loss" in row]
     at = [row["step"] for row in found]
     losses.plot(at, [row["validation_loss"] for row in found], "o-", color="tab:orange", label="validation")
-    losses.set(ylabel="loss (cross-entropy)", ylim=(0, None))
-    for name, label in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
-        scores.plot(at, [row[f"validation_{name}"] for row in found], "o-", label=label)
+    losses.set(ylabel="loss", ylim=(0, None))
+    for name in metrics:
+        scores.plot(at, [row[f"validation_{name}"] for row in found], "o-", label=title(name))
     scores.set(xlabel="step", ylabel="validation score")
     for axes in (losses, scores):
         axes.grid(alpha=0.3)

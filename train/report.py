@@ -1,4 +1,4 @@
-"""The report of a run: how good it is by class, and how far above what costs nothing."""
+"""The report of a run: how good it is by label, and how far above what costs nothing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from typing import Any
 from rich.table import Table
 
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
-from .scores import Scores
+from .scores import Scores, title
 
 REPORT_FILE = "report.md"
-CLASS_COLUMNS = ("class", "precision", "recall", "F1", "texts")
-MODEL_COLUMNS = ("test split", "accuracy", "macro-F1", "ahead by")
+LABEL_COLUMNS = ("label", "precision", "recall", "F1", "of it")
 
 
 @dataclass(frozen=True)
@@ -23,55 +22,69 @@ class Report:
     validation: Scores
     test: Scores
     baselines: Mapping[str, Mapping[str, float]]
-    """``accuracy`` and ``macro_f1`` on the test split."""
+    """The same metrics on the test split."""
 
-    def class_rows(self) -> list[tuple[str, ...]]:
-        """Cells for ``CLASS_COLUMNS``, on the test split."""
+    @property
+    def model_columns(self) -> tuple[str, ...]:
+        """What ``model_rows`` has cells for."""
+        return ("test split", *map(title, self.test.metrics), "ahead by")
+
+    def label_rows(self) -> list[tuple[str, ...]]:
+        """Cells for ``LABEL_COLUMNS``, on the test split."""
         return [
             (one.label, *(f"{x:.3f}" for x in (one.precision, one.recall, one.f1)), str(one.support))
-            for one in self.test.classes
+            for one in self.test.labels
         ]
 
     def model_rows(self) -> list[tuple[str, ...]]:
-        """Cells for ``MODEL_COLUMNS``: the model, then each baseline and the model's lead on it."""
-        own = (f"this run ({self.method})", f"{self.test.accuracy:.4f}", f"{self.test.macro_f1:.4f}", "")
+        """The model, then each baseline and by how much the model is ahead of it."""
+        own = (f"this run ({self.method})", *_figures(self.test.metrics), "")
         return [own, *(self._baseline_row(name) for name in self.baselines)]
 
     def _baseline_row(self, name: str) -> tuple[str, ...]:
-        accuracy, macro_f1 = self.baselines[name]["accuracy"], self.baselines[name]["macro_f1"]
-        lead = f"{self.test.accuracy - accuracy:+.4f} / {self.test.macro_f1 - macro_f1:+.4f}"
-        return (name, f"{accuracy:.4f}", f"{macro_f1:.4f}", lead)
+        metrics = self.baselines[name]
+        lead = " / ".join(f"{self.test.metrics[metric] - metrics[metric]:+.4f}" for metric in metrics)
+        return (name, *_figures(metrics), lead)
 
     def tables(self) -> list[Table]:
         """For a terminal."""
-        tables = [Table(*CLASS_COLUMNS), Table(*MODEL_COLUMNS)]
-        for table, rows in zip(tables, (self.class_rows(), self.model_rows()), strict=True):
-            for column in table.columns[1:]:
-                column.justify = "right"
-            for row in rows:
-                table.add_row(*row)
+        tables = []
+        for columns, rows in ((LABEL_COLUMNS, self.label_rows()), (self.model_columns, self.model_rows())):
+            if rows:
+                table = Table(*columns)
+                for column in table.columns[1:]:
+                    column.justify = "right"
+                for row in rows:
+                    table.add_row(*row)
+                tables.append(table)
         return tables
 
     def markdown(self, settings: Mapping[str, Any]) -> str:
         """For the run directory, with the pictures that lie beside it."""
-        validation = f"{self.validation.accuracy:.4f}, macro-F1 {self.validation.macro_f1:.4f}"
+        validation = ", ".join(
+            f"{title(name)} {value:.4f}" for name, value in self.validation.metrics.items()
+        )
+        labels = [*_markdown_table(LABEL_COLUMNS, self.label_rows()), ""] if self.test.labels else []
+        matrix = f"![Confusion matrix of the test split]({CONFUSION_MATRIX})"
         lines = [
             f"# {Path(settings['out']).name}",
             "",
             f"{Path(settings['model']).name} fine-tuned on {Path(settings['data']).name}. On the",
-            f"validation split, which chose the checkpoint: accuracy {validation}.",
+            f"validation split, which chose the checkpoint: {validation}.",
             "",
-            *_markdown_table(MODEL_COLUMNS, self.model_rows()),
+            *_markdown_table(self.model_columns, self.model_rows()),
             "",
-            *_markdown_table(CLASS_COLUMNS, self.class_rows()),
-            "",
+            *labels,
             f"![Loss curve]({LOSS_CURVE})",
             "",
-            f"![Confusion matrix of the test split]({CONFUSION_MATRIX})",
-            "",
+            *([matrix, ""] if self.test.confusion else []),
             *_markdown_table(("option", "value"), [(name, str(value)) for name, value in settings.items()]),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _figures(metrics: Mapping[str, float]) -> list[str]:
+    return [f"{value:.4f}" for value in metrics.values()]
 
 
 def _markdown_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from strop.errors import InputError
+from strop.tasks import Task
 
 from .adapter import Adapter
 from .data.splits import Splits, load_splits
+from .examples import Columns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-SCHEMA = "strop.run/1"
+SCHEMA = "strop.run/2"
 RUN_FILE = "run.json"
 CONFIG_FILE = "config.json"
 METRICS_FILE = "metrics.json"
@@ -31,7 +33,7 @@ class Run:
     config: Mapping[str, Any]
     """The options of strop train, by field name."""
     labels: tuple[str, ...]
-    """The class names; a class's id is its place here."""
+    """The names of the model's outputs; an output's number is its place here."""
     data: Path
     data_sha256: str
     base_model: str
@@ -68,13 +70,24 @@ class Run:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path} can't be read: {error}; train again") from error
 
+    @property
+    def columns(self) -> Columns:
+        """Which columns of its data hold what; they name its task, too."""
+        return Columns.of(
+            self.config["task"],
+            text=self.config["text_column"],
+            label=self.config["label_column"],
+            pair=self.config["pair_column"],
+        )
+
+    @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return self.columns.task
+
     def splits(self) -> Splits:
         """The data of the run; ``InputError`` when it is gone or has changed since."""
-        splits = load_splits(
-            self.data,
-            text_column=self.config["text_column"],
-            label_column=self.config["label_column"],
-        )
+        splits = load_splits(self.data, self.columns)
         if splits.sha256 != self.data_sha256:
             raise InputError(
                 f"{self.data} has changed since {self.root} was trained on it (sha256"
@@ -89,7 +102,9 @@ class Run:
         """
         from .weights import load_weights
 
-        return load_weights(self.root, self.base_model, self.labels, own_weight=own_weight, further=further)
+        return load_weights(
+            self.root, self.base_model, self.task, self.labels, own_weight=own_weight, further=further
+        )
 
     @property
     def method(self) -> str:

@@ -1,57 +1,46 @@
-"""How good predictions are: accuracy, F1 by class, confusion matrix."""
+"""How good a model's outputs are on a split: its task's metrics, each label's, and the confusions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
-from sklearn.metrics import (
-    accuracy_score,
-    confusion_matrix,
-    f1_score,
-    precision_recall_fscore_support,
-)
+from strop.tasks import Example, LabelScores, Outputs, Span, Task
 
 
-@dataclass(frozen=True)
-class ClassScores:
-    """One class."""
-
-    label: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-    """Examples of it."""
+def title(metric: str) -> str:
+    """A metric's name as people write it."""
+    return metric.replace("_f1", "-F1").replace("f1", "F1")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Predictions on one split against the truth."""
+    """Outputs on one split against the truth."""
 
-    accuracy: float
-    macro_f1: float
-    """Mean F1 of the classes that are in the truth or in the predictions."""
-    classes: tuple[ClassScores, ...]
+    metrics: Mapping[str, float]
+    """By name, in the task's order."""
+    labels: tuple[LabelScores, ...]
+    """Of each label; empty for a task without."""
     confusion: tuple[tuple[int, ...], ...]
-    """Counts [true class, predicted class]."""
+    """Counts [true class, predicted class]; empty where a text has not just one class."""
 
     @classmethod
-    def of(cls, truth: Sequence[int], predicted: Sequence[int], labels: Sequence[str]) -> "Scores":
-        """Score class ids; a class that is never predicted has precision 0."""
-        ids = range(len(labels))
-        columns = precision_recall_fscore_support(truth, predicted, labels=ids, zero_division=0.0)
+    def of(
+        cls,
+        task: Task,
+        outputs: Outputs,
+        offsets: Sequence[Sequence[Span]],
+        examples: Sequence[Example],
+        labels: Sequence[str],
+    ) -> Self:
+        """Score the outputs of ``examples``; ``offsets`` are those of their tokens."""
+        totals = task.tally(outputs, offsets, examples, labels).sum(axis=0)
         return cls(
-            **headline(truth, predicted),
-            classes=tuple(
-                ClassScores(label, float(p), float(r), float(f1), int(support))
-                for label, p, r, f1, support in zip(labels, *columns, strict=True)
-            ),
-            confusion=tuple(tuple(map(int, row)) for row in confusion_matrix(truth, predicted, labels=ids)),
+            {name: float(value) for name, value in task.score(totals).items()},
+            tuple(task.label_scores(totals, labels)),
+            task.confusion(outputs, examples, labels),
         )
 
-
-def headline(truth: Sequence[int], predicted: Sequence[int]) -> dict[str, float]:
-    """``accuracy`` and ``macro_f1`` of class ids."""
-    return {
-        "accuracy": float(accuracy_score(truth, predicted)),
-        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0.0)),
-    }
+    def as_json(self) -> dict[str, Any]:
+        """For metrics.json: the metrics by name, then the rest."""
+        rest = {"labels": [one._asdict() for one in self.labels], "confusion": self.confusion}
+        return {**self.metrics, **{name: value for name, value in rest.items() if value}}

@@ -12,7 +12,8 @@ from mlserver import MLModel
 from mlserver.codecs import StringCodec
 from mlserver.types import InferenceRequest, InferenceResponse, ResponseOutput
 
-from strop.export.bundle import Bundle, Session, softmax
+from strop.export.bundle import Bundle, Session
+from strop.tasks import softmax
 
 
 class PaddedClassifier(MLModel):  # type: ignore[misc]

@@ -11,7 +11,8 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.bundle import Bundle, Session, softmax
+from strop.export.bundle import Bundle, Session
+from strop.tasks import softmax
 
 BUDGETS = (96, 128, 160, 192, 256, 384)
 """Tokens in a batch that the search tries."""

@@ -5,8 +5,8 @@ from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
-from .session import Session, softmax
-from .tokenizer import Encoded, TextEncoder
+from .session import Session, outputs
+from .tokenizer import Encoded, Text, TextEncoder
 
 __all__ = [
     "BATCH_TOKENS",
@@ -21,7 +21,8 @@ __all__ = [
     "PackedLayout",
     "PaddedLayout",
     "Session",
+    "Text",
     "TextEncoder",
     "Variant",
-    "softmax",
+    "outputs",
 ]

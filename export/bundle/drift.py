@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strop.errors import StropError
+from strop.tasks import Outputs
 
 from .cpu import unfit
 from .layout import IntArray, Layout
 from .manifest import Bundle, Variant
 
-Answer = Callable[[Sequence[IntArray]], NDArray[np.float32]]
-"""Probabilities of shape [n, classes] for n sequences of token ids."""
+Answer = Callable[[Sequence[IntArray]], Outputs]
+"""The outputs for n sequences of token ids."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Drift:
     """The golden example that a variant answers worst."""
 
     difference: float
-    """The largest absolute difference of a probability; NaN if an answer has one."""
+    """The largest absolute difference of an output; NaN if an answer has one."""
     example: int
     """Its place, counted from 1."""
     examples: int
@@ -44,14 +44,16 @@ class Drift:
             raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
         encoded = bundle.text_encoder().encode([example.text for example in examples])
         batches = layout.batches([one.ids for one in encoded], tokens)
-        found = np.concatenate([answer(batch) for batch in batches])
-        wanted = np.array([example.probabilities for example in examples], dtype=np.float32)
-        if found.shape != wanted.shape:
-            raise StropError(
-                f"variant {variant.name!r} gives {found.shape[1]} probabilities a text where the golden"
-                f" examples have {wanted.shape[1]}; export the run again"
-            )
-        differences = np.abs(found - wanted).max(axis=1)
+        found = [row for batch in batches for row in answer(batch)]
+        for row, example in zip(found, examples, strict=True):
+            if row.shape != example.output.shape:
+                raise StropError(
+                    f"variant {variant.name!r} gives outputs of shape {list(row.shape)} where the golden"
+                    f" examples have {list(example.output.shape)}; export the run again"
+                )
+        differences = np.array(
+            [np.abs(row - example.output).max() for row, example in zip(found, examples, strict=True)]
+        )
         worst = int(differences.argmax())
         return cls(float(differences[worst]), worst + 1, len(examples))
 

@@ -1,22 +1,29 @@
-"""Golden examples: held-out texts with the fp32 reference's answers, sealed into the bundle."""
+"""Golden examples: held-out texts with the fp32 reference's outputs, sealed into the bundle."""
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .tokenizer import Text
 
 
 @dataclass(frozen=True)
 class GoldenExample:
-    """A text and the reference's probabilities, one per label."""
+    """A text or a pair, and the reference's output for it."""
 
-    text: str
-    probabilities: tuple[float, ...]
+    text: Text
+    output: NDArray[np.float32]
+    """As the task gives it: [outputs], or [tokens, outputs]."""
 
 
 def write_golden(path: Path, examples: Iterable[GoldenExample]) -> None:
     """Write one JSON object a line."""
-    lines = (json.dumps(asdict(example), ensure_ascii=False) for example in examples)
+    rows = ({"text": example.text, "output": example.output.tolist()} for example in examples)
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
@@ -24,4 +31,10 @@ def read_golden(path: Path) -> list[GoldenExample]:
     """Read what ``write_golden`` wrote."""
     with path.open(encoding="utf-8") as lines:  # splitlines would also cut at U+2028 in a text
         rows = [json.loads(line) for line in lines]
-    return [GoldenExample(row["text"], tuple(row["probabilities"])) for row in rows]
+    return [
+        GoldenExample(
+            tuple(row["text"]) if isinstance(row["text"], list) else row["text"],
+            np.array(row["output"], dtype=np.float32),
+        )
+        for row in rows
+    ]

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from strop.tasks import Floats, Outputs
+
 IntArray = NDArray[np.int64]
 
 BATCH_TOKENS = 384
@@ -66,12 +68,20 @@ class Layout(ABC):
 
     @abstractmethod
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
-        """The graph's inputs for n non-empty sequences of int64 token ids, all int64.
+        """The inputs of any graph of this layout for n non-empty sequences, all int64.
 
-        ``input_ids`` and ``position_ids`` [b, t] are the tokens; ``slots`` [r, w] is the flat index
-        of the token in each attention slot and ``places`` [b, t] of the slot of each token;
+        A sequence is token ids [tokens], or [tokens, 2] with the token types beside them, which are
+        else 0. ``input_ids``, ``token_type_ids`` and ``position_ids`` [b, t] are the tokens; ``slots``
+        [r, w] is the flat index of the token in each attention slot and ``places`` [b, t] of the slot
+        of each token;
         ``segment_ids`` [r, w] is i + 1 in the slots of sequence i and 0 in a slot without a token,
         where ``slots`` is 0 and never counts; ``starts`` [n] is the flat index of each first token.
+        """
+
+    @abstractmethod
+    def by_text(self, outputs: Floats, sequences: Sequence[IntArray]) -> Outputs:
+        """What a graph gave for each sequence: rows [n, outputs] as they are, or of a graph with an
+        output for each token, [b, t, outputs], those of its own tokens.
         """
 
     def padded(self) -> "Layout":
@@ -119,14 +129,22 @@ class PackedLayout(Layout):
         slots[places] = tokens
         segment_ids = np.zeros(rows * width, dtype=np.int64)
         segment_ids[places] = np.repeat(np.arange(1, len(lengths) + 1), lengths)
+        ids, types = _columns(sequences)
         return {
-            "input_ids": np.concatenate(sequences)[np.newaxis],
+            "input_ids": ids[np.newaxis],
+            "token_type_ids": types[np.newaxis],
             "position_ids": within[np.newaxis] + self.first_position,
             "slots": slots.reshape(rows, width),
             "segment_ids": segment_ids.reshape(rows, width),
             "places": places[np.newaxis],
             "starts": starts,
         }
+
+    def by_text(self, outputs: Floats, sequences: Sequence[IntArray]) -> Outputs:
+        """Cuts the one row of tokens."""
+        if outputs.ndim == 2:
+            return outputs
+        return np.split(outputs[0], np.cumsum([len(sequence) for sequence in sequences[:-1]]))
 
 
 class PaddedLayout(Layout):
@@ -140,10 +158,11 @@ class PaddedLayout(Layout):
 
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
         """A row for each sequence: b is n and t the longest length, aligned; slots are tokens."""
-        input_ids, real = self._rectangle(sequences)
+        input_ids, types, real = self._rectangle(sequences)
         slots = np.arange(input_ids.size).reshape(input_ids.shape)
         return {
             "input_ids": input_ids,
+            "token_type_ids": types,
             "position_ids": np.where(real, np.arange(real.shape[1]), 0) + self.first_position,
             "slots": slots,
             "segment_ids": real * np.arange(1, len(real) + 1)[:, np.newaxis],
@@ -151,13 +170,20 @@ class PaddedLayout(Layout):
             "starts": slots[:, 0].copy(),
         }
 
-    def _rectangle(self, sequences: Sequence[IntArray]) -> tuple[IntArray, NDArray[np.bool_]]:
-        """Token ids [n, t] and where they are real; t is the longest length, aligned."""
+    def by_text(self, outputs: Floats, sequences: Sequence[IntArray]) -> Outputs:
+        """Leaves out the padding of each row."""
+        if outputs.ndim == 2:
+            return outputs
+        return [row[: len(sequence)] for row, sequence in zip(outputs, sequences, strict=True)]
+
+    def _rectangle(self, sequences: Sequence[IntArray]) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
+        """Token ids and types [n, t] and where they are real; t is the longest length, aligned."""
         lengths = np.array([len(sequence) for sequence in sequences])
         real = np.arange(self._aligned(int(lengths.max()))) < lengths[:, np.newaxis]
         input_ids = np.full(real.shape, self.pad_token_id, dtype=np.int64)
-        input_ids[real] = np.concatenate(sequences)
-        return input_ids, real
+        types = np.zeros(real.shape, dtype=np.int64)
+        input_ids[real], types[real] = _columns(sequences)
+        return input_ids, types, real
 
 
 class MaskedLayout(PaddedLayout):
@@ -166,9 +192,11 @@ class MaskedLayout(PaddedLayout):
     kind = "masked"
 
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
-        """``input_ids`` and ``attention_mask`` alone, both [n, t]: t is the longest length, aligned."""
-        input_ids, real = self._rectangle(sequences)
-        return {"input_ids": input_ids, "attention_mask": real.astype(np.int64)}
+        """``input_ids``, ``token_type_ids`` and ``attention_mask``, [n, t]: t is the longest length,
+        aligned.
+        """
+        input_ids, types, real = self._rectangle(sequences)
+        return {"input_ids": input_ids, "token_type_ids": types, "attention_mask": real.astype(np.int64)}
 
     def padded(self) -> Layout:
         """Itself: it is a rectangle."""
@@ -178,6 +206,14 @@ class MaskedLayout(PaddedLayout):
 _KINDS: dict[str, type[Layout]] = {
     layout.kind: layout for layout in (PackedLayout, PaddedLayout, MaskedLayout)
 }
+
+
+def _columns(sequences: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
+    """Ids and types of all tokens, end to end."""
+    tokens = np.concatenate(sequences)
+    if tokens.ndim == 1:
+        return tokens, np.zeros_like(tokens)
+    return tokens[:, 0], tokens[:, 1]
 
 
 def _fill_rows(sizes: Sequence[int]) -> tuple[int, int, list[int]]:

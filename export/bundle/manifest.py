@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from strop.errors import InputError
+from strop.tasks import TASKS, Task
 
 from .files import FileEntry, file_faults
 from .golden import GoldenExample, read_golden
 from .layout import Layout
 from .tokenizer import TextEncoder
 
-SCHEMA = "strop.bundle/2"
+SCHEMA = "strop.bundle/3"
 MANIFEST_FILE = "manifest.json"
 SIGNATURE_FILE = "manifest.sig"
 TOKENIZER_FILE = "tokenizer.json"
@@ -39,11 +40,11 @@ class Variant:
     peak_bytes: int
     """Memory that loading it and computing a batch took at export."""
     metrics: Mapping[str, float]
-    """On the held-out split: ``accuracy``, ``macro_f1``, ``agreement`` with fp32's labels,
-    ``calibration_error``, how far confidence is from the share of right answers, and
-    ``batch_difference``, how far a probability ever moved with the text's batch (500 texts)."""
+    """On the held-out split: the task's, ``agreement`` with fp32's answers, ``batch_difference``, how
+    far an output ever moved with the text's batch (500 texts), and of text classification
+    ``calibration_error``, how far confidence is from the share of right answers."""
     share_of_reference: float
-    """Its accuracy divided by the fp32 reference's; 1.0 is no loss."""
+    """The task's first metric divided by the fp32 reference's; 1.0 is no loss."""
     share_interval: tuple[float, float]
     """95 % interval of that share."""
     tokens_per_second: float
@@ -53,7 +54,7 @@ class Variant:
     milliseconds_alone: float
     """Median for a text alone, measured at export on one thread."""
     golden_tolerance: float
-    """The largest absolute difference of a golden probability before it counts as broken."""
+    """The largest absolute difference of a golden output before it counts as broken."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What its form decided by measuring model or machine: ``weight_limit``, the largest absolute
     8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``."""
@@ -67,6 +68,11 @@ class Manifest:
     version: str
     task: str
     labels: tuple[str, ...]
+    """The names of its outputs."""
+    pairs: bool
+    """Whether it judges two texts together."""
+    token_types: bool
+    """Whether its graphs read which text of a pair each token is of."""
     max_tokens: int
     default_variant: str
     variants: tuple[Variant, ...]
@@ -89,6 +95,8 @@ class Manifest:
         schema = fields.pop("schema")
         if schema != SCHEMA:
             raise ValueError(f"its schema is {schema!r} and this Strop reads {SCHEMA!r}")
+        if fields["task"] not in TASKS:
+            raise ValueError(f"its task is {fields['task']!r} and this Strop knows {', '.join(TASKS)}")
         fields["labels"] = tuple(fields["labels"])
         fields["variants"] = tuple(
             Variant(
@@ -141,6 +149,11 @@ class Bundle:
         raise InputError(f"variant {wanted!r} is not in {self.root}; it has: {known}")
 
     @property
+    def task(self) -> Task:
+        """What its outputs mean."""
+        return TASKS[self.manifest.task]
+
+    @property
     def reference(self) -> Variant:
         """The uncompressed variant that the others are held against."""
         return self.variant("fp32")
@@ -155,10 +168,15 @@ class Bundle:
 
     def text_encoder(self) -> TextEncoder:
         """The tokenizer, truncating at the model's limit."""
-        return TextEncoder(self.root / TOKENIZER_FILE, self.manifest.max_tokens)
+        return TextEncoder(
+            self.root / TOKENIZER_FILE,
+            self.manifest.max_tokens,
+            offsets=self.task.per_token,
+            token_types=self.manifest.token_types,
+        )
 
     def golden(self) -> list[GoldenExample]:
-        """The sealed examples with the fp32 reference's probabilities."""
+        """The sealed examples with the fp32 reference's outputs."""
         return read_golden(self.root / GOLDEN_FILE)
 
 

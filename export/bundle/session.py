@@ -1,6 +1,6 @@
 """One variant opened in ONNX Runtime."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,9 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from strop.errors import StropError
+from strop.tasks import Outputs, Task
+
+from .layout import IntArray, Layout
 
 # At 1.31 the fused operator takes several times as long on a CPU core as the two that it replaces:
 # int8 MiniLM-L6 spent a fifth of its time there.
@@ -30,6 +33,7 @@ class Session:
         self._session = ort.InferenceSession(
             str(model), options, providers=[provider], disabled_optimizers=SLOW_ON_CPU
         )
+        self._inputs = [node.name for node in self._session.get_inputs()]
         self.provider: str = self._session.get_providers()[0]
         if self.provider != provider:
             raise StropError(
@@ -38,12 +42,13 @@ class Session:
             )
 
     def run(self, feeds: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Logits of shape [n, classes] for the feeds that the variant's layout makes."""
-        (logits,) = self._session.run(["logits"], dict(feeds))
+        """Logits for the feeds that the variant's layout makes: of shape [n, outputs] or, of a graph
+        with an output for each token, [b, t, outputs].
+        """
+        (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self._inputs})
         return np.asarray(logits, dtype=np.float32)
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of shape [n, classes], float32, from logits of the same shape."""
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
+def outputs(session: Session, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
+    """The task's output for each of n sequences, computed as one batch."""
+    return layout.by_text(task.activate(session.run(layout.feeds(sequences))), sequences)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
+from strop.tasks import Outputs
 
-from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, softmax
+from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, outputs
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
@@ -100,7 +99,7 @@ def _golden(bundle: Bundle, variant: Variant, faults: Mapping[str, str]) -> Gold
 def _drift(bundle: Bundle, variant: Variant) -> Drift:
     session, layout = Session(bundle.model_file(variant), provider=variant.provider), variant.layout
 
-    def answer(sequences: Sequence[IntArray]) -> NDArray[np.float32]:
-        return softmax(session.run(layout.feeds(sequences)))
+    def answer(sequences: Sequence[IntArray]) -> Outputs:
+        return outputs(session, layout, bundle.task, sequences)
 
     return Drift.of(bundle, variant, answer, layout, BATCH_TOKENS)

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from strop.tasks import TASKS
+
 from ..bundle import Bundle, Manifest, Variant
 from .findings import Findings
 
-COLUMNS = ("variant", "MB", "accuracy", "of fp32", "agree", "tokens/s", "provider", "layout")
 SIGNATURES = {
     "none": "none",
     "unchecked": "there is one; --public-key tells whether it is whose you trust",
@@ -72,26 +73,27 @@ def _phrase(value: object) -> str:
 
 
 def _variants(manifest: Manifest) -> Table:
+    metric = TASKS[manifest.task].metrics[0]
     table = Table(
-        *COLUMNS,
+        *("variant", "MB", metric, "of fp32", "agree", "tokens/s", "provider", "layout"),
         box=SIMPLE_HEAD,
         pad_edge=False,
         collapse_padding=True,
-        caption="agree: share of texts that get fp32's label; tokens/s: one thread, on the host below",
+        caption="agree: share of answers like fp32's; tokens/s: one thread, on the host below",
         caption_justify="left",
     )
     for column in table.columns[1:6]:
         column.justify = "right"
     for variant in manifest.variants:
-        table.add_row(*_row(variant))
+        table.add_row(*_row(variant, metric))
     return table
 
 
-def _row(variant: Variant) -> tuple[str, ...]:
+def _row(variant: Variant, metric: str) -> tuple[str, ...]:
     return (
         variant.name,
         f"{variant.bytes / 1e6:.1f}",
-        f"{variant.metrics['accuracy']:.4f}",
+        f"{variant.metrics[metric]:.4f}",
         f"{variant.share_of_reference:.2%}",
         f"{variant.metrics['agreement']:.2%}",
         f"{variant.tokens_per_second:,.0f}",

@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from strop.errors import StropError
+from strop.errors import InputError, StropError
+from strop.tasks import Task
 from strop.train.encoder import first_position
 
 from ..bundle import Layout, MaskedLayout
@@ -34,12 +36,22 @@ def masked_layout(model: PreTrainedModel) -> MaskedLayout:
 
 
 def export_through_optimum(
-    model: PreTrainedModel, layout: Layout, examples: Sequence[NDArray[np.int64]], path: Path
+    model: PreTrainedModel,
+    task: Task,
+    layout: Layout,
+    examples: Sequence[NDArray[np.int64]],
+    path: Path,
 ) -> None:
     """Write ``model`` to ``path`` and compare its logits with the model's, as ``export_graph`` does.
 
-    Raises ``StropError`` when optimum fails, or when they differ.
+    Raises ``InputError`` for a task that the worker doesn't know, ``StropError`` when optimum fails, or
+    when they differ.
     """
+    if task.name != "text-classification" or examples[0].ndim == 2:
+        raise InputError(
+            f"--exporter optimum is for text-classification of single texts, and this run's task is"
+            f" {task.name}; leave it out"
+        )
     with tempfile.TemporaryDirectory(prefix="strop-optimum-") as folder:
         model.save_pretrained(folder)
         _run("export", folder, str(path))
@@ -50,7 +62,7 @@ def _quantise(kind: str, source: Path, target: Path, calibration: Calibration) -
     """Write the int8 form of the graph ``source`` to ``target``; the feeds fix a static one's ranges."""
     rows = [
         dict(zip(feeds, row, strict=True))
-        for feeds in calibration.feeds()
+        for feeds in calibration.feeds_of(onnx.load(source).graph)
         for row in zip(*(array.tolist() for array in feeds.values()), strict=True)
     ]
     with tempfile.TemporaryDirectory(prefix="strop-optimum-") as folder:

@@ -53,7 +53,7 @@ def quantised(
     original = onnx.load(source)
     layers = {node.name for node in dense_layers(original.graph)}
     others = [node.name for node in original.graph.node if node.name not in layers]
-    model = restored(_qdq(source, others, calibration.feeds(), method), original, others)
+    model = restored(_qdq(source, others, calibration.feeds_of(original.graph), method), original, others)
     quantise_embeddings(model.graph)
     return model
 

@@ -12,13 +12,14 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import kl_div, log_softmax
 from transformers import PreTrainedModel
 
+from strop.tasks import Task
 from strop.train.batches import Collator, Item, longest_first
 from strop.train.device import in_bf16
 
 from .anatomy import anatomy, head_size
+from .loss import distance, own_rows
 
 BATCH = 32
 LAYER_BATCHES = 8
@@ -36,8 +37,8 @@ class Importance:
     """All layers but one, in the order in which they should go."""
 
 
-def measure_importance(model: PreTrainedModel, items: Sequence[Item]) -> Importance:
-    """Measure a classifier in eval mode on labelled examples; its weights stay as they are."""
+def measure_importance(model: PreTrainedModel, items: Sequence[Item], task: Task) -> Importance:
+    """Measure a model in eval mode on labelled examples; its weights stay as they are."""
     model.requires_grad_(True)  # a merged adapter leaves them frozen
     collate = Collator(int(model.config.pad_token_id))
     order = longest_first(items)
@@ -49,7 +50,7 @@ def measure_importance(model: PreTrainedModel, items: Sequence[Item]) -> Importa
     # The cost of ranking layers grows with their square, and fewer texts rank them as well.
     some = batches[:: max(1, len(batches) // LAYER_BATCHES)]
     with torch.autocast(model.device.type, torch.bfloat16, enabled=in_bf16("auto")):
-        dispensable = tuple(_dispensable(model, some))
+        dispensable = tuple(_dispensable(model, some, task))
     return Importance(heads, neurons, dispensable)
 
 
@@ -103,16 +104,16 @@ def _inputs_of(modules: Sequence[nn.Module]) -> Iterator[list[Tensor]]:
 
 
 @torch.no_grad()
-def _dispensable(model: PreTrainedModel, batches: Sequence[dict[str, Tensor]]) -> Iterator[int]:
+def _dispensable(model: PreTrainedModel, batches: Sequence[dict[str, Tensor]], task: Task) -> Iterator[int]:
     """Layers from the least missed on, always given that those before are gone."""
     layers = anatomy(model).layers_of(model)
-    whole = [_log_probabilities(model, batch) for batch in batches]
+    whole = [_logits(model, batch, task) for batch in batches]
     gone: list[int] = []
 
     def harm(number: int) -> float:
         with _skipped([layers[place] for place in (*gone, number)]):
             return sum(
-                float(kl_div(_log_probabilities(model, batch), before, reduction="sum", log_target=True))
+                len(before) * float(distance(task, _logits(model, batch, task), before))
                 for batch, before in zip(batches, whole, strict=True)
             )
 
@@ -121,8 +122,8 @@ def _dispensable(model: PreTrainedModel, batches: Sequence[dict[str, Tensor]]) -
         yield gone[-1]
 
 
-def _log_probabilities(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
-    return log_softmax(model(**batch).logits.float(), -1)
+def _logits(model: PreTrainedModel, batch: dict[str, Tensor], task: Task) -> Tensor:
+    return own_rows(task, model(**batch).logits.float(), batch["attention_mask"].bool())
 
 
 @contextmanager

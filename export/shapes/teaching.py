@@ -12,15 +12,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div, log_softmax, mse_loss
+from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
+from strop.tasks import Task
 from strop.train.batches import Collator, Item, LengthGroupedSampler
 from strop.train.device import best_device, in_bf16
 
-UNLABELLED = -100
-"""The class of a text without one: what torch's cross entropy leaves out."""
+from .loss import distance, label_loss, own_rows
+
 TEMPERATURE = 2.0
 WARMUP_SHARE = 0.06
 LARGEST_GRADIENT = 1.0
@@ -31,9 +32,10 @@ class Lesson:
     """What a cut model is taught with, and for how long."""
 
     items: Sequence[Item]
-    """Training texts; the class of those without a label is ``UNLABELLED``."""
+    """Training texts; the target of those without a label is ``UNLABELLED``."""
     epochs: int
-    learning_rate: float = 1e-4
+    task: Task
+    learning_rate: float = 3e-4
     batch_size: int = 32
     seed: int = 0
 
@@ -75,7 +77,7 @@ def teach(
         for batch in loader:
             inputs = {name: value.to(device) for name, value in batch.items()}
             with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16("auto")):
-                loss = _loss(student, teacher, kept, inputs)
+                loss = _loss(lesson.task, student, teacher, kept, inputs)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, LARGEST_GRADIENT)
             optimiser.step()
@@ -93,19 +95,18 @@ def _move(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 def _loss(
-    student: PreTrainedModel, teacher: PreTrainedModel, kept: Sequence[int], batch: dict[str, Tensor]
+    task: Task,
+    student: PreTrainedModel,
+    teacher: PreTrainedModel,
+    kept: Sequence[int],
+    batch: dict[str, Tensor],
 ) -> Tensor:
     labels = batch.pop("labels")
     with torch.no_grad():
         taught = teacher(**batch, output_hidden_states=True)
     learnt = student(**batch, output_hidden_states=True)
-    answers = TEMPERATURE**2 * kl_div(
-        log_softmax(learnt.logits / TEMPERATURE, -1),
-        log_softmax(taught.logits / TEMPERATURE, -1),
-        reduction="batchmean",
-        log_target=True,
-    )
     real = batch["attention_mask"].bool()
+    ours, theirs = (own_rows(task, one.logits, real) for one in (learnt, taught))
     # The first states are the embeddings'.
     states = torch.stack(
         [
@@ -113,7 +114,4 @@ def _loss(
             for place, number in enumerate(kept)
         ]
     ).mean()
-    loss = answers + states
-    if (labels != UNLABELLED).any():
-        loss = loss + cross_entropy(learnt.logits, labels, ignore_index=UNLABELLED)
-    return loss
+    return distance(task, ours, theirs, TEMPERATURE) + states + label_loss(task, learnt.logits, labels)

@@ -8,7 +8,7 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from strop.export.bundle import Encoded
+from strop.export.bundle import Encoded, Text
 
 from ..core import Work
 from ..errors import InvalidArgumentError
@@ -27,7 +27,7 @@ INLINE_CHARACTERS = 512
 class Encoder(Protocol):
     """What turns texts into tokens: ``TextEncoder``, or a fake in a test."""
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[Text]) -> list[Encoded]:
         """One ``Encoded`` per text."""
         ...
 
@@ -54,7 +54,7 @@ class Tokeniser:
 
     def submit(self, work: Work) -> None:
         """Tokenise the call's texts: now if they are short, else soon."""
-        if sum(map(len, work.query.texts)) <= INLINE_CHARACTERS:
+        if _characters(work) <= INLINE_CHARACTERS:
             self._tokenise([work])
         else:
             self._waiting.put(work)
@@ -78,7 +78,7 @@ class Tokeniser:
     def _round(self, first: Work) -> list[Work]:
         """The first call and those that wait behind it, up to ``ROUND_CHARACTERS``."""
         works = [first]
-        characters = sum(map(len, first.query.texts))
+        characters = _characters(first)
         with contextlib.suppress(Empty):
             while characters < ROUND_CHARACTERS:
                 work = self._waiting.get_nowait()
@@ -86,7 +86,7 @@ class Tokeniser:
                     self._waiting.put(None)
                     break
                 works.append(work)
-                characters += sum(map(len, work.query.texts))
+                characters += _characters(work)
         return works
 
     def _tokenise(self, works: Sequence[Work]) -> None:
@@ -109,6 +109,12 @@ class Tokeniser:
             self._done(work, encoded)
         except Exception as error:  # noqa: BLE001 - it is the caller's to see, in `failed`
             self._failed(work, error)
+
+
+def _characters(work: Work) -> int:
+    return sum(
+        len(text) if isinstance(text, str) else len(text[0]) + len(text[1]) for text in work.query.texts
+    )
 
 
 def _refuse_long(work: Work, encoded: Sequence[Encoded]) -> None:

@@ -10,9 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from strop.export.bundle import Layout, Session, softmax
+from strop.export.bundle import Layout, Session, outputs
+from strop.tasks import Outputs, Task
 
-from ..core import Batch, IntArray, Probabilities, Work
+from ..core import Batch, IntArray, Work
 from ..scheduling.queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -29,21 +30,22 @@ class Engine(Protocol):
         """How it takes several texts at once."""
         ...
 
-    def run(self, sequences: Sequence[IntArray]) -> Probabilities:
-        """Probabilities of shape [n, classes] for n sequences of token ids."""
+    def run(self, sequences: Sequence[IntArray]) -> Outputs:
+        """The outputs for n sequences of tokens."""
         ...
 
 
 class OnnxEngine:
     """One ONNX Runtime session that takes its batches in one layout."""
 
-    def __init__(self, session: Session, layout: Layout) -> None:
+    def __init__(self, session: Session, layout: Layout, task: Task) -> None:
         self._session = session
+        self._task = task
         self.layout = layout
 
-    def run(self, sequences: Sequence[IntArray]) -> Probabilities:
-        """Probabilities of shape [n, classes] for n sequences of token ids."""
-        return softmax(self._session.run(self.layout.feeds(sequences)))
+    def run(self, sequences: Sequence[IntArray]) -> Outputs:
+        """The outputs for n sequences of tokens."""
+        return outputs(self._session, self.layout, self._task, sequences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class Outcome:
 
     batch: Batch | None
     late: Sequence[Work]
-    rows: Sequence[Probabilities]
-    """By share of the batch: probabilities of shape [texts, classes]."""
+    rows: Sequence[Outputs]
+    """By share of the batch: the outputs of its texts."""
     failures: Mapping[int, Exception]
     """By share: what the engine failed with although the share was computed alone."""
     finished: float
@@ -95,7 +97,7 @@ class EngineThreads:
             self._deliver(Outcome(batch, late, rows, failures, self._clock()))
 
 
-def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Probabilities], Mapping[int, Exception]]:
+def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Outputs], Mapping[int, Exception]]:
     """The batch's rows and failures by share; when it fails as a whole, every share runs alone."""
     try:
         return _split(batch, engine.run(batch.sequences)), {}
@@ -103,7 +105,7 @@ def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Probabilities], Mapp
         log.exception("a batch failed", extra={"facts": {"texts": batch.texts}})
         if len(batch.shares) == 1:
             return [_NO_ROWS], {0: error}
-    rows: list[Probabilities] = []
+    rows: list[Outputs] = []
     failures: dict[int, Exception] = {}
     for number, share in enumerate(batch.shares):
         alone, failed = compute(engine, Batch([share], batch.tokens, batch.formed))
@@ -133,17 +135,17 @@ def warm_up(engine: Engine, budget: int, max_tokens: int) -> list[tuple[int, flo
     return measured
 
 
-_NO_ROWS: Probabilities = np.empty((0, 0), dtype=np.float32)
+_NO_ROWS: Outputs = ()
 
 
-def _split(batch: Batch, probabilities: Probabilities) -> list[Probabilities]:
+def _split(batch: Batch, found: Outputs) -> list[Outputs]:
     """The rows of each share; ``ValueError`` when the engine gave another number of them."""
-    if len(probabilities) != batch.texts:
-        raise ValueError(f"the engine gave {len(probabilities)} rows for {batch.texts} texts")
+    if len(found) != batch.texts:
+        raise ValueError(f"the engine gave {len(found)} rows for {batch.texts} texts")
     rows = []
     start = 0
     for share in batch.shares:
         stop = start + share.stop - share.start
-        rows.append(probabilities[start:stop])
+        rows.append(found[start:stop])
         start = stop
     return rows

@@ -6,6 +6,7 @@ from typing import Self
 
 from strop.errors import StropError
 from strop.export.bundle import Bundle, Drift, Layout, Session, TextEncoder
+from strop.tasks import Task
 
 from ..config import ServeConfig
 from ..errors import NotFoundError
@@ -21,7 +22,10 @@ class Model:
     variant: str
     provider: str
     """The ONNX Runtime execution provider that it really runs on."""
+    task: Task
     labels: tuple[str, ...]
+    pairs: bool
+    """Whether it judges two texts together."""
     encoder: TextEncoder
     engines: Sequence[Engine]
     """One for each instance; any of them may be the same object."""
@@ -41,7 +45,7 @@ class Model:
         # not faster on two cores but took the weights' memory again.
         session = Session(bundle.model_file(variant), provider=variant.provider, threads=config.threads)
         layout = variant.layout.padded() if config.layout == "padded" else variant.layout
-        engine = OnnxEngine(session, layout)
+        engine = OnnxEngine(session, layout, bundle.task)
         # As they would be served: on the real provider, in batches of the same size.
         drift = Drift.of(bundle, variant, engine.run, layout, config.batch_tokens)
         if fault := drift.fault(variant):
@@ -51,7 +55,9 @@ class Model:
             version=bundle.manifest.version,
             variant=variant.name,
             provider=session.provider,
+            task=bundle.task,
             labels=bundle.manifest.labels,
+            pairs=bundle.manifest.pairs,
             encoder=bundle.text_encoder(),
             engines=[engine] * config.instance_count,
             measured=warm_up(engine, config.batch_tokens, bundle.manifest.max_tokens),

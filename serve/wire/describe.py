@@ -4,7 +4,7 @@ from strop.proto import open_inference_pb2 as pb
 
 from ..inference.model import Model
 from ..observe.statistics import Statistics, Total
-from .infer_request import OUTPUTS, TEXT
+from .infer_request import CLASSES_OF, PAIR, TEXT
 from .token_input import IDS, MASK, TokenRules
 
 PLATFORM = "onnxruntime_onnx"
@@ -23,10 +23,10 @@ def metadata(model: Model) -> pb.ModelMetadataResponse:
         name=model.name,
         versions=[model.version],
         platform=PLATFORM,
-        inputs=[tensor(name=TEXT, datatype="BYTES", shape=[-1])],
+        inputs=[tensor(name=name, datatype="BYTES", shape=[-1]) for name in _inputs(model)],
         outputs=[
             tensor(name=name, datatype=datatype, shape=_shape(model, name))
-            for name, datatype in OUTPUTS.items()
+            for name, datatype in model.task.tensors.items()
         ],
     )
 
@@ -37,6 +37,7 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
     facts = {
         "variant": model.variant,
         "provider": model.provider,
+        "task": model.task.name,
         "token_input": f"{IDS} INT64 or INT32 [n, tokens], {MASK} the same or BOOL; instead of {TEXT}",
         "max_tokens": rules.max_tokens,
         "vocabulary_size": rules.vocabulary_size,
@@ -47,10 +48,10 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
         platform=PLATFORM,
         backend=BACKEND,
         max_batch_size=0,
-        input=[pb.ModelInput(name=TEXT, data_type=pb.TYPE_STRING, dims=[-1])],
+        input=[pb.ModelInput(name=name, data_type=pb.TYPE_STRING, dims=[-1]) for name in _inputs(model)],
         output=[
             pb.ModelOutput(name=name, data_type=DATA_TYPES[datatype], dims=_shape(model, name))
-            for name, datatype in OUTPUTS.items()
+            for name, datatype in model.task.tensors.items()
         ],
         instance_group=[pb.ModelInstanceGroup(name=model.variant, count=len(model.engines), kind=kind)],
         parameters={name: pb.ModelParameter(string_value=str(value)) for name, value in facts.items()},
@@ -84,5 +85,9 @@ def _duration(total: Total) -> pb.StatisticDuration:
     return pb.StatisticDuration(count=total.count, ns=max(0, total.ns))
 
 
+def _inputs(model: Model) -> tuple[str, ...]:
+    return (TEXT, PAIR) if model.pairs else (TEXT,)
+
+
 def _shape(model: Model, output: str) -> list[int]:
-    return [-1, len(model.labels)] if output == "probabilities" else [-1]
+    return [-1, len(model.labels)] if output == CLASSES_OF else [-1]

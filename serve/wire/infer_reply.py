@@ -7,16 +7,18 @@ from numpy.typing import NDArray
 
 from strop.proto import open_inference_pb2 as pb
 from strop.proto.raw import pack_bytes, pack_fp32
+from strop.tasks import Floats, Task
 
-from ..core import Answer, Probabilities, Timings
+from ..core import Answer, Timings
 from .infer_request import Output
 
 
 class ReplyWriter:
     """Writes the replies of one model."""
 
-    def __init__(self, labels: Sequence[str], variant: str) -> None:
-        self._labels = [label.encode() for label in labels]
+    def __init__(self, task: Task, labels: Sequence[str], variant: str) -> None:
+        self._task = task
+        self._labels = labels
         self._variant = variant
 
     def write(
@@ -24,7 +26,7 @@ class ReplyWriter:
     ) -> None:
         """Fill ``reply`` with the outputs asked for: raw for a request that came so, else typed."""
         for output in outputs:
-            self._write_output(reply, output, answer.probabilities, raw=raw)
+            self._write_output(reply, output, answer, raw=raw)
         parameters = reply.parameters
         parameters["variant"].string_param = self._variant
         parameters["truncated_texts"].int64_param = sum(one.truncated for one in answer.encoded)
@@ -32,20 +34,17 @@ class ReplyWriter:
             parameters[name].int64_param = value
 
     def _write_output(
-        self, reply: pb.ModelInferResponse, output: Output, probabilities: Probabilities, *, raw: bool
+        self, reply: pb.ModelInferResponse, output: Output, answer: Answer, *, raw: bool
     ) -> None:
-        """``label`` and ``score`` are those of the best class."""
-        if output.classes:
-            elements = _classes(probabilities, self._labels, output.classes)
-            shape = (len(probabilities), len(elements) // len(probabilities))
-            _write_bytes(reply, output.name, elements, shape, raw=raw)
-        elif output.name == "label":
-            labels = [self._labels[index] for index in probabilities.argmax(axis=1).tolist()]
-            _write_bytes(reply, output.name, labels, (len(labels),), raw=raw)
-        elif output.name == "score":
-            _write_fp32(reply, output.name, probabilities.max(axis=1), raw=raw)
+        offsets = [one.offsets for one in answer.encoded]
+        values = self._task.tensor(output.name, answer.outputs, offsets, self._labels)
+        if isinstance(values, list):
+            _write_bytes(reply, output.name, values, (len(values),), raw=raw)
+        elif output.classes:
+            best = _classes(values, self._labels, output.classes)
+            _write_bytes(reply, output.name, best, (len(values), len(best) // len(values)), raw=raw)
         else:
-            _write_fp32(reply, output.name, probabilities, raw=raw)
+            _write_fp32(reply, output.name, values, raw=raw)
 
 
 def best_first(scores: Sequence[float], count: int) -> list[int]:
@@ -63,18 +62,19 @@ def microseconds(timings: Timings) -> dict[str, int]:
     }
 
 
-def _classes(probabilities: Probabilities, labels: Sequence[bytes], count: int) -> list[bytes]:
+def _classes(probabilities: Floats, labels: Sequence[str], count: int) -> list[str]:
     """Row by row the best classes as Triton writes them: ``score:index:label``."""
     return [
-        b"%f:%d:%s" % (scores[index], index, labels[index])
+        f"{scores[index]:f}:{index}:{labels[index]}"
         for scores in probabilities.tolist()
         for index in best_first(scores, count)
     ]
 
 
 def _write_bytes(
-    reply: pb.ModelInferResponse, name: str, elements: Sequence[bytes], shape: tuple[int, ...], *, raw: bool
+    reply: pb.ModelInferResponse, name: str, texts: Sequence[str], shape: tuple[int, ...], *, raw: bool
 ) -> None:
+    elements = [text.encode() for text in texts]
     tensor = reply.outputs.add(name=name, datatype="BYTES", shape=shape)
     if raw:
         reply.raw_output_contents.append(pack_bytes(elements))

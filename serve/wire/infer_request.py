@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from strop.export.bundle import Encoded
+from strop.export.bundle import Encoded, Text
 from strop.proto import open_inference_pb2 as pb
+from strop.tasks import Task
 
 from ..core import IntArray, Query
 from ..errors import InvalidArgumentError
@@ -19,30 +20,31 @@ from .tensors import (
 )
 from .token_input import IDS, MASK, TokenRules
 
-TEXT = "text"
-OUTPUTS = {"label": "BYTES", "score": "FP32", "probabilities": "FP32"}
-INPUTS = f"send {TEXT!r}, or {IDS!r} with or without {MASK!r}"
+TEXT, PAIR = "text", "text_pair"
+CLASSES_OF = "probabilities"
+"""The output whose best entries Triton's classification asks for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One of ``OUTPUTS`` as it was asked for."""
+    """One of the task's tensors as it was asked for."""
 
     name: str
     classes: int = 0
     """If not 0, so many best classes as text instead of the tensor: Triton's classification."""
 
 
-ALL_OUTPUTS = tuple(Output(name) for name in OUTPUTS)
-
-
 class RequestReader:
     """Reads requests to one model."""
 
-    def __init__(self, rules: TokenRules, max_texts: int) -> None:
-        """Refuse requests of more than ``max_texts`` before anything is made of them."""
+    def __init__(self, rules: TokenRules | None, max_texts: int, *, pairs: bool) -> None:
+        """Take token ids where there are ``rules`` for them, and pairs of texts instead of texts.
+
+        Requests of more than ``max_texts`` are refused before anything is made of them.
+        """
         self._rules = rules
         self._max_texts = max_texts
+        self._texts_in = [TEXT, PAIR] if pairs else [TEXT]
 
     def query(self, request: pb.ModelInferRequest, seconds: float, client: str) -> Query:
         """The query of a call that has ``seconds`` left; ``InvalidArgumentError`` says what is wrong."""
@@ -50,8 +52,11 @@ class RequestReader:
         blobs = blobs_of(request)
         names = [tensor.name for tensor in request.inputs]
         seconds = min(seconds, wishes.seconds)
-        if names == [TEXT]:
-            texts = self._texts(request.inputs[0], blobs[0])
+        tensors = dict(zip(names, zip(request.inputs, blobs, strict=True), strict=False))
+        if sorted(names) == self._texts_in:
+            texts: Sequence[Text] = self._texts(*tensors[TEXT])
+            if PAIR in tensors:
+                texts = pair_up(texts, self._texts(*tensors[PAIR]))
             return Query(
                 texts,
                 seconds=seconds,
@@ -59,12 +64,16 @@ class RequestReader:
                 client=client,
                 refuse_long=wishes.refuse_long,
             )
-        if sorted(names) not in ([IDS], [MASK, IDS]):
+        if self._rules is None or sorted(names) not in ([IDS], [MASK, IDS]):
             found = ", ".join(map(repr, names)) or "none"
-            raise InvalidArgumentError(f"the inputs are {found}; {INPUTS}")
-        tensors = dict(zip(names, zip(request.inputs, blobs, strict=True), strict=True))
+            instead = f", or {IDS!r} with or without {MASK!r}" if self._rules else ""
+            wanted = " and ".join(map(repr, self._texts_in))
+            raise InvalidArgumentError(f"the inputs are {found}; send {wanted}{instead}")
         return Query(
-            encoded=self._encoded(tensors, wishes), seconds=seconds, priority=wishes.priority, client=client
+            encoded=self._encoded(self._rules, tensors, wishes),
+            seconds=seconds,
+            priority=wishes.priority,
+            client=client,
         )
 
     def _texts(self, tensor: InputTensor, blob: bytes | None) -> list[str]:
@@ -72,17 +81,20 @@ class RequestReader:
         shape = tensor.shape
         if len(shape) not in (1, 2) or shape[0] < 1 or (len(shape) == 2 and shape[1] != 1):
             raise InvalidArgumentError(
-                f"input {TEXT!r} has shape {list(shape)}; send [n] or [n, 1], n at least 1"
+                f"input {tensor.name!r} has shape {list(shape)}; send [n] or [n, 1], n at least 1"
             )
         self._bound(shape[0])
-        return [_decode(element, number) for number, element in enumerate(read_bytes(tensor, blob))]
+        return [_decode(tensor, element, number) for number, element in enumerate(read_bytes(tensor, blob))]
 
     def _encoded(
-        self, tensors: Mapping[str, tuple[InputTensor, bytes | None]], wishes: Wishes
+        self,
+        rules: TokenRules,
+        tensors: Mapping[str, tuple[InputTensor, bytes | None]],
+        wishes: Wishes,
     ) -> list[Encoded]:
         ids = self._integers(*tensors[IDS], "INT64", "INT32")
         mask = self._integers(*tensors[MASK], "INT64", "INT32", "BOOL") if MASK in tensors else None
-        return self._rules.encode(ids, mask, refuse_long=wishes.refuse_long)
+        return rules.encode(ids, mask, refuse_long=wishes.refuse_long)
 
     def _integers(self, tensor: InputTensor, blob: bytes | None, *datatypes: str) -> IntArray:
         require_type(tensor, *datatypes)
@@ -99,29 +111,38 @@ class RequestReader:
             raise InvalidArgumentError(f"{texts} texts in one call are too many; at most {self._max_texts}")
 
 
-def read_outputs(request: pb.ModelInferRequest) -> Sequence[Output]:
-    """The outputs asked for, in that order; all of them if none is named."""
+def pair_up(texts: Sequence[Text], seconds: Sequence[str]) -> list[Text]:
+    """Texts with their second ones; ``InvalidArgumentError`` where one of them has none."""
+    if len(texts) != len(seconds):
+        raise InvalidArgumentError(
+            f"there are {len(texts)} texts and {len(seconds)} second texts; pair them"
+        )
+    return [(str(text), second) for text, second in zip(texts, seconds, strict=True)]
+
+
+def read_outputs(request: pb.ModelInferRequest, task: Task) -> Sequence[Output]:
+    """The outputs asked for, in that order; all of the task's if none is named."""
     if not request.outputs:
-        return ALL_OUTPUTS
+        return [Output(name) for name in task.tensors]
     outputs: dict[str, Output] = {}
     for asked in request.outputs:
         name = asked.name
-        if name not in OUTPUTS:
-            raise InvalidArgumentError(f"no output is named {name!r}; ask for: {', '.join(OUTPUTS)}")
+        if name not in task.tensors:
+            raise InvalidArgumentError(f"no output is named {name!r}; ask for: {', '.join(task.tensors)}")
         if name in outputs:
             raise InvalidArgumentError(f"output {name!r} is asked for twice; ask once")
         refuse_shared_memory(f"output {name!r}", asked.parameters)
         classes = read_count(asked.parameters, "classification", 0)
-        if classes and name != "probabilities":
-            raise InvalidArgumentError(f"output {name!r} has no classes; ask for those of 'probabilities'")
+        if classes and name != CLASSES_OF:
+            raise InvalidArgumentError(f"output {name!r} has no classes; ask for those of {CLASSES_OF!r}")
         outputs[name] = Output(name, classes)
     return list(outputs.values())
 
 
-def _decode(element: bytes, number: int) -> str:
+def _decode(tensor: InputTensor, element: bytes, number: int) -> str:
     try:
         return element.decode()
     except UnicodeDecodeError as error:
         raise InvalidArgumentError(
-            f"element {number} of input {TEXT!r} is not UTF-8 at byte {error.start}; encode it so"
+            f"element {number} of input {tensor.name!r} is not UTF-8 at byte {error.start}; encode it so"
         ) from error

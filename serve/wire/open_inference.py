@@ -52,8 +52,9 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self._pipeline = pipeline
         encoder = model.encoder
         self._rules = TokenRules(encoder.vocabulary_size, encoder.max_tokens, model.layout.pad_token_id)
-        self._reader = RequestReader(self._rules, max_texts)
-        self._writer = ReplyWriter(model.labels, model.variant)
+        takes_tokens = not (model.pairs or model.task.per_token)
+        self._reader = RequestReader(self._rules if takes_tokens else None, max_texts, pairs=model.pairs)
+        self._writer = ReplyWriter(model.task, model.labels, model.variant)
 
     @counted
     async def ServerLive(  # noqa: N802
@@ -160,7 +161,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse
     ) -> None:
         self._model.require(request.model_name, request.model_version)
-        outputs = read_outputs(request)
+        outputs = read_outputs(request, self._model.task)
         query = self._reader.query(request, seconds_left(context), context.peer())
         answer = await self._pipeline.answer(query)
         reply.model_name = self._model.name

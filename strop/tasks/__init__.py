@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .multi_label import MultiLabelClassification
 from .regression import Regression
-from .task import Example, Label, LabelScores, Span, Task
+from .task import Example, Floats, Label, LabelScores, Outputs, Span, Tally, Task, softmax
 from .text_classification import TextClassification
 from .token_classification import TokenClassification
 
@@ -16,4 +16,15 @@ TASKS: Mapping[str, Task] = {
     for task in (TextClassification(), MultiLabelClassification(), Regression(), TokenClassification())
 }
 
-__all__ = ["TASKS", "Example", "Label", "LabelScores", "Span", "Task"]
+__all__ = [
+    "TASKS",
+    "Example",
+    "Floats",
+    "Label",
+    "LabelScores",
+    "Outputs",
+    "Span",
+    "Tally",
+    "Task",
+    "softmax",
+]

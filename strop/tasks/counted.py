@@ -1,14 +1,26 @@
 """What tasks have in common whose labels are right or wrong: hits, guesses and truths, counted by label."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 
-from .task import LabelScores, Tally, Task
+from .task import Floats, LabelScores, Outputs, Span, Tally, Task
 
 
 class CountedTask(Task):
     """Its tally is [n, 3 × labels]: by label how often it was hit, how often guessed, how often true."""
+
+    tensors = MappingProxyType({"label": "BYTES", "score": "FP32", "probabilities": "FP32"})
+
+    def tensor(
+        self, name: str, outputs: Outputs, offsets: Sequence[Sequence[Span]], labels: Sequence[str]
+    ) -> Floats | list[str]:
+        """``label`` and ``score`` [n] of the best label, or ``probabilities`` [n, labels] of all."""
+        rows = np.asarray(outputs)
+        if name == "label":
+            return [labels[place] for place in rows.argmax(axis=1).tolist()]
+        return rows.max(axis=1) if name == "score" else rows
 
     def label_scores(self, totals: Tally, labels: Sequence[str]) -> list[LabelScores]:
         """Precision, recall and F1 of each label; what is never guessed has precision 0."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .counted import CountedTask, joined, macro_f1, micro_f1
-from .task import Example, Floats, Span, Tally
+from .task import Example, Floats, Outputs, Span, Tally
 
 SEPARATOR = "|"
 """Between the labels of a text in formats without lists."""
@@ -21,6 +21,7 @@ class MultiLabelClassification(CountedTask):
     label_column = "labels"
     problem_type = "multi_label_classification"
     metrics = ("micro_f1", "macro_f1")
+    one_choice = False
 
     def read_label(self, value: object, text: str) -> tuple[str, ...]:
         """Sorted names, each once."""
@@ -35,7 +36,11 @@ class MultiLabelClassification(CountedTask):
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """All names, sorted."""
-        return tuple(sorted({name for example in examples for name in _names(example)}))
+        return tuple(sorted(set(self.named(examples))))
+
+    def named(self, examples: Sequence[Example]) -> list[str]:
+        """The labels of each."""
+        return [name for example in examples for name in _names(example)]
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> list[float]:
         """1 for each label that is true, else 0."""
@@ -47,7 +52,7 @@ class MultiLabelClassification(CountedTask):
 
     def tally(
         self,
-        outputs: Sequence[Floats],
+        outputs: Outputs,
         offsets: Sequence[Sequence[Span]],
         examples: Sequence[Example],
         labels: Sequence[str],
@@ -55,13 +60,13 @@ class MultiLabelClassification(CountedTask):
         """See ``CountedTask``."""
         guesses = np.asarray(outputs) >= THRESHOLD
         truths = np.array([self.target(example, (), labels) for example in examples])
-        return joined(guesses * truths, guesses, truths)
+        return joined(guesses * truths, guesses.astype(np.float64), truths)
 
     def score(self, totals: Tally) -> dict[str, Tally]:
         """``micro_f1`` over all labels together, and ``macro_f1``, which counts every label alike."""
         return {"micro_f1": micro_f1(totals), "macro_f1": macro_f1(totals)}
 
-    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+    def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of texts that get the same labels."""
         ours, theirs = (np.asarray(one) >= THRESHOLD for one in (outputs, reference))
         return float((ours == theirs).all(axis=1).mean())

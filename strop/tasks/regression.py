@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from .counted import ratio
-from .task import Example, Floats, Span, Tally, Task
+from .task import Example, Floats, Outputs, Span, Tally, Task
 
 ROUNDING = 1e-12
 SAME = 0.1
@@ -21,6 +22,10 @@ class Regression(Task):
     label_column = "score"
     problem_type = "regression"
     metrics = ("spearman", "pearson", "mse")
+    lower_is_better = ("mse",)
+    one_choice = False
+    call = "Score"
+    tensors = MappingProxyType({"score": "FP32"})
 
     def read_label(self, value: object, text: str) -> float:
         """A finite number."""
@@ -48,7 +53,7 @@ class Regression(Task):
 
     def tally(
         self,
-        outputs: Sequence[Floats],
+        outputs: Outputs,
         offsets: Sequence[Sequence[Span]],
         examples: Sequence[Example],
         labels: Sequence[str],
@@ -71,7 +76,13 @@ class Regression(Task):
             "mse": ratio(totals[..., 11], totals[..., 0]),
         }
 
-    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+    def tensor(
+        self, name: str, outputs: Outputs, offsets: Sequence[Sequence[Span]], labels: Sequence[str]
+    ) -> Floats:
+        """``score`` [n]."""
+        return np.asarray(outputs).reshape(len(outputs))
+
+    def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of texts whose scores differ by less than ``SAME`` of the reference's deviation."""
         ours, theirs = (np.asarray(one, dtype=np.float64).ravel() for one in (outputs, reference))
         return float(np.mean(np.abs(ours - theirs) <= SAME * theirs.std()))

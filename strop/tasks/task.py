@@ -1,7 +1,7 @@
 """What a task is: the contract that every stage works by."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 Label = str | float | tuple[str, ...]
 """What an example is labelled with: a class, a score, or several names."""
 Floats = NDArray[np.float32]
+Outputs = Floats | Sequence[Floats]
+"""One output for each of n texts: [n, outputs], or of each text [tokens, outputs]."""
 Tally = NDArray[np.float64]
+Span = tuple[int, int]
+"""A stretch of a text: the first character, and the one after the last."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,6 @@ class Example:
     pair: str | None = None
 
 
-class Span(NamedTuple):
-    """A stretch of a text, in characters: from ``start`` up to ``stop``."""
-
-    start: int
-    stop: int
-
-
 class LabelScores(NamedTuple):
     """How one label fares: a row of a report."""
 
@@ -39,6 +36,12 @@ class LabelScores(NamedTuple):
     f1: float
     support: int
     """How often it is true."""
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities, float32, along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
 class Task(ABC):
@@ -55,13 +58,25 @@ class Task(ABC):
     text_column: ClassVar[str] = "text"
     """Where the text stands unless the user names another column."""
     label_column: ClassVar[str] = "label"
+    takes_pairs: ClassVar[bool] = True
+    """Whether two texts may be judged together."""
     head: ClassVar[str] = "AutoModelForSequenceClassification"
     """transformers' class for it."""
     problem_type: ClassVar[str | None] = None
     """What that class chooses its loss by."""
+    adapter_type: ClassVar[str] = "SEQ_CLS"
+    """peft's name for that head."""
+    one_choice: ClassVar[bool] = True
+    """Whether an output is the probabilities of one choice, which add up to 1."""
     per_token: ClassVar[bool] = False
+    call: ClassVar[str] = "Classify"
+    """The typed call that answers it."""
+    tensors: ClassVar[Mapping[str, str]]
+    """An answer on the Open Inference Protocol: the outputs that ``tensor`` gives, with their datatypes."""
     metrics: ClassVar[tuple[str, ...]]
     """What ``score`` gives; the accuracy gate and the choice of a checkpoint go by the first."""
+    lower_is_better: ClassVar[tuple[str, ...]] = ()
+    """Those of them that measure errors."""
 
     def read_text(self, value: object) -> str:
         """A text as it stands in a row; ``ValueError`` says what is wrong with it and what to do."""
@@ -81,6 +96,25 @@ class Task(ABC):
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """The names of a model's outputs, found in its training examples."""
 
+    def refuse(self, parts: Mapping[str, Sequence[Example]]) -> None:
+        """Raise ``ValueError`` with the fix if nothing can be learnt from the splits, by their names."""
+        known = self.labels(parts["train"])
+        for name, part in parts.items():
+            for label in self.labels(part):
+                if label not in known:
+                    raise ValueError(
+                        f"label {label!r} is in the {name} split but not in train (which has"
+                        f" {', '.join(known)}); give train examples of it"
+                    )
+
+    def named(self, examples: Sequence[Example]) -> list[str]:
+        """Every label that is true of any of them, as often as it is; none where labels are numbers."""
+        return []
+
+    def words(self, example: Example) -> list[Span]:
+        """Where the words are that have labels of their own; none unless the task is ``per_token``."""
+        return []
+
     @abstractmethod
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> Any:
         """What the loss compares an output with: a number, or a list of them.
@@ -90,13 +124,12 @@ class Task(ABC):
 
     def activate(self, logits: Floats) -> Floats:
         """Outputs from logits of any shape [..., outputs]: softmax, unless the task has another."""
-        shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
+        return softmax(logits)
 
     @abstractmethod
     def tally(
         self,
-        outputs: Sequence[Floats],
+        outputs: Outputs,
         offsets: Sequence[Sequence[Span]],
         examples: Sequence[Example],
         labels: Sequence[str],
@@ -111,6 +144,18 @@ class Task(ABC):
         """How each label fares, from one sum of tallies [counts]; none where there are no labels."""
         return []
 
+    def confusion(
+        self, outputs: Outputs, examples: Sequence[Example], labels: Sequence[str]
+    ) -> tuple[tuple[int, ...], ...]:
+        """Counts [true class, guessed class]; empty where a text has not just one class."""
+        return ()
+
     @abstractmethod
-    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+    def tensor(
+        self, name: str, outputs: Outputs, offsets: Sequence[Sequence[Span]], labels: Sequence[str]
+    ) -> Floats | list[str]:
+        """One of ``tensors`` for n texts: FP32 of shape [n, ...], or n strings for BYTES."""
+
+    @abstractmethod
+    def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of texts that get the same answer from both."""

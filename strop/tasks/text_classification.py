@@ -1,11 +1,12 @@
 """Text classification: one of several classes for a text or a pair of texts."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .counted import CountedTask, joined, macro_f1, ratio, thirds
-from .task import Example, Floats, Span, Tally
+from .task import Example, Outputs, Span, Tally
 
 
 class TextClassification(CountedTask):
@@ -30,13 +31,27 @@ class TextClassification(CountedTask):
         """The class names, sorted."""
         return tuple(sorted({str(example.label) for example in examples}))
 
+    def named(self, examples: Sequence[Example]) -> list[str]:
+        """The class of each."""
+        return [str(example.label) for example in examples]
+
+    def refuse(self, parts: Mapping[str, Sequence[Example]]) -> None:
+        """Also what has one class, or a class with one example, which some split then lacks."""
+        counts = Counter(label for part in parts.values() for label in self.named(part))
+        if len(counts) < 2:
+            raise ValueError(f"every label is {next(iter(counts))!r}; give two classes")
+        for label, count in counts.items():
+            if count == 1:
+                raise ValueError(f"class {label!r} has one example; give it more or remove it")
+        super().refuse(parts)
+
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> int:
         """The class's place among the labels."""
         return labels.index(str(example.label))
 
     def tally(
         self,
-        outputs: Sequence[Floats],
+        outputs: Outputs,
         offsets: Sequence[Sequence[Span]],
         examples: Sequence[Example],
         labels: Sequence[str],
@@ -52,6 +67,15 @@ class TextClassification(CountedTask):
         hits, _, truths = thirds(totals)
         return {"accuracy": ratio(hits.sum(axis=-1), truths.sum(axis=-1)), "macro_f1": macro_f1(totals)}
 
-    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+    def confusion(
+        self, outputs: Outputs, examples: Sequence[Example], labels: Sequence[str]
+    ) -> tuple[tuple[int, ...], ...]:
+        """Counts [true class, guessed class]."""
+        counts = np.zeros((len(labels), len(labels)), dtype=int)
+        truths = [self.target(example, (), labels) for example in examples]
+        np.add.at(counts, (truths, np.argmax(outputs, axis=1)), 1)
+        return tuple(map(tuple, counts.tolist()))
+
+    def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of texts that get the same class."""
         return float(np.mean(np.argmax(outputs, axis=1) == np.argmax(reference, axis=1)))

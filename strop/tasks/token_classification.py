@@ -5,19 +5,22 @@ Every token of a word learns its tag, so that serving needs no words: a text's a
 its tokens' tags make.
 """
 
+import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from .counted import CountedTask, joined, micro_f1, ratio, thirds
-from .task import Example, Floats, LabelScores, Span, Tally
+from .task import Example, Floats, LabelScores, Outputs, Span, Tally
 
 OUTSIDE = "O"
 IGNORED = -100
 """The target of a token that the loss leaves out."""
+_WORD = re.compile("[^ ]+")
 _TAG = re.compile(r"O|[BI]-(\S+)")
 
 
@@ -41,7 +44,11 @@ class TokenClassification(CountedTask):
     text_column = "tokens"
     label_column = "tags"
     head = "AutoModelForTokenClassification"
+    adapter_type = "TOKEN_CLS"
+    takes_pairs = False
     per_token = True
+    call = "Tag"
+    tensors = MappingProxyType({"entities": "BYTES"})
     metrics = ("f1", "precision", "recall")
 
     def read_text(self, value: object) -> str:
@@ -74,13 +81,21 @@ class TokenClassification(CountedTask):
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """O, then both tags of each type."""
-        types = sorted({tag[2:] for example in examples for tag in _tags(example) if tag != OUTSIDE})
+        types = sorted(set(self.named(examples)))
         return (OUTSIDE, *(f"{place}-{kind}" for kind in types for place in "BI"))
+
+    def named(self, examples: Sequence[Example]) -> list[str]:
+        """The type of each entity."""
+        return [tag[2:] for example in examples for tag in _tags(example) if tag.startswith("B-")]
+
+    def words(self, example: Example) -> list[Span]:
+        """The words of the text."""
+        return [match.span() for match in _WORD.finditer(example.text)]
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> list[int]:
         """The tag of each token's word; past the first token of a word ``B-`` becomes ``I-``."""
         number = {label: place for place, label in enumerate(labels)}
-        words = _words(example.text)
+        words = _stops(example)
         tags = _tags(example)
         target, before = [], None
         for word in (_word_at(words, offset) for offset in offsets):
@@ -94,7 +109,7 @@ class TokenClassification(CountedTask):
 
     def tally(
         self,
-        outputs: Sequence[Floats],
+        outputs: Outputs,
         offsets: Sequence[Sequence[Span]],
         examples: Sequence[Example],
         labels: Sequence[str],
@@ -106,7 +121,7 @@ class TokenClassification(CountedTask):
         types = entity_types(labels)
         counts = np.zeros((len(examples), 3, len(types)))
         for row, output, spans, example in zip(counts, outputs, offsets, examples, strict=True):
-            words = _words(example.text)
+            words = _stops(example)
             guessed = [OUTSIDE] * len(words)
             for span, best in reversed(list(zip(spans, np.argmax(output, axis=1), strict=True))):
                 if (word := _word_at(words, span)) is not None:
@@ -126,7 +141,17 @@ class TokenClassification(CountedTask):
         """How each type fares."""
         return super().label_scores(totals, list(entity_types(labels)))
 
-    def agreement(self, outputs: Sequence[Floats], reference: Sequence[Floats]) -> float:
+    def tensor(
+        self, name: str, outputs: Outputs, offsets: Sequence[Sequence[Span]], labels: Sequence[str]
+    ) -> list[str]:
+        """``entities``: for each text a JSON list of objects with the fields of ``Entity``."""
+        rows = zip(outputs, offsets, strict=True)
+        return [
+            json.dumps([one._asdict() for one in self.entities(output, spans, labels)], ensure_ascii=False)
+            for output, spans in rows
+        ]
+
+    def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of tokens that get the same tag."""
         pairs = zip(outputs, reference, strict=True)
         return float(np.concatenate([ours.argmax(1) == theirs.argmax(1) for ours, theirs in pairs]).mean())
@@ -160,9 +185,9 @@ def _tags(example: Example) -> tuple[str, ...]:
     return example.label
 
 
-def _words(text: str) -> list[int]:
+def _stops(example: Example) -> list[int]:
     """The character after the last of each word."""
-    return [match.end() for match in re.finditer("[^ ]+", text)]
+    return [match.end() for match in _WORD.finditer(example.text)]
 
 
 def _word_at(words: Sequence[int], offset: Span) -> int | None:

@@ -24,7 +24,7 @@ def options(texts: Path, out: Path, *more: str) -> list[str]:
 @pytest.fixture
 def promise(tmp_path: Path) -> Path:
     variant = {"name": "int8", "metrics": {"accuracy": 0.80, "macro_f1": 0.6}}
-    manifest = {"schema": "strop.bundle/2", "default_variant": "int8", "variants": [variant]}
+    manifest = {"schema": "strop.bundle/3", "default_variant": "int8", "variants": [variant]}
     file = tmp_path / "manifest.json"
     file.write_text(json.dumps(manifest), encoding="utf-8")
     return file

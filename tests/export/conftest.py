@@ -55,8 +55,9 @@ class Wide:
     def calibration(self, source):
         from strop.export.precision.calibration import Calibration
         from strop.export.precision.divergence import Divergence
+        from strop.tasks import TASKS
 
-        return Calibration(self.feeds, Divergence(source, self.feeds))
+        return Calibration(self.feeds, Divergence(source, self.feeds, TASKS["text-classification"]))
 
     def session(self, name, threads=1):
         """The named form, written when it is first asked for."""
@@ -79,6 +80,7 @@ def wide(request, tmp_path_factory):
 
     from strop.export.graph import export_graph
     from strop.export.packed import packed_layout
+    from strop.tasks import TASKS
 
     hidden, heads = request.param
     config = transformers.BertConfig(
@@ -98,5 +100,7 @@ def wide(request, tmp_path_factory):
                 module.weight.fill_(1)
         model.classifier.weight *= 5
     result = Wide(packed_layout(model), tmp_path_factory.mktemp("wide"))
-    export_graph(model, result.layout, make_sequences(LENGTHS), result.path("fp32"))
+    export_graph(
+        model, TASKS["text-classification"], result.layout, make_sequences(LENGTHS), result.path("fp32")
+    )
     return result

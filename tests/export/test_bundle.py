@@ -32,6 +32,8 @@ MANIFEST = Manifest(
     version="1",
     task="text-classification",
     labels=("glad", "traurig"),
+    pairs=False,
+    token_types=False,
     max_tokens=64,
     default_variant="fp32",
     variants=(VARIANT,),
@@ -137,10 +139,14 @@ def test_an_existing_bundle_is_not_overwritten(bundle):
 
 
 def test_golden_examples_survive_their_file(tmp_path):
-    probabilities = tuple(map(float, np.float32([0.1, 0.9])))
-    examples = [GoldenExample("naïve\nline\u2028two", probabilities)]
+    examples = [
+        GoldenExample("naïve\nline\u2028two", np.float32([0.1, 0.9])),
+        GoldenExample(("a", "pair"), np.float32([[0.1], [0.7]])),
+    ]
     write_golden(tmp_path / "golden.jsonl", examples)
-    assert read_golden(tmp_path / "golden.jsonl") == examples
+    for read, written in zip(read_golden(tmp_path / "golden.jsonl"), examples, strict=True):
+        assert read.text == written.text
+        assert np.array_equal(read.output, written.output)
 
 
 def test_a_link_to_a_folder_is_a_file_that_nobody_listed(bundle, tmp_path):

@@ -15,6 +15,13 @@ from strop.export.report import Candidate
 from strop.train.data.splits import load_splits
 from strop.train.run import Run
 
+COLUMNS = {
+    "task": "text-classification",
+    "text_column": "text",
+    "label_column": "label",
+    "pair_column": None,
+}
+
 
 @pytest.fixture(scope="module")
 def card(exported_bundle):
@@ -34,9 +41,9 @@ def test_the_front_matter_is_yaml(card):
 
 
 def test_the_scores_of_each_class_are_those_of_the_run(card, tiny_run):
-    header, *rows = table(card, "By class")
-    assert header == ["class", "precision", "recall", "F1", "texts", "F1 of int8"]
-    classes = json.loads((tiny_run / "metrics.json").read_text())["test"]["classes"]
+    header, *rows = table(card, "By label")
+    assert header == ["label", "precision", "recall", "F1", "of it", "F1 of int8"]
+    classes = json.loads((tiny_run / "metrics.json").read_text())["test"]["labels"]
     assert [(row[0], row[3], row[4]) for row in rows] == [
         (one["label"], f"{one['f1']:.3f}", str(one["support"])) for one in classes
     ]
@@ -46,7 +53,7 @@ def test_confusions_and_data_count_every_text(card):
     _, *confusions = table(card, "Confusions")
     assert sum(int(cell) for row in confusions for cell in row[1:]) == 32
     *_, total = table(card, "Data")
-    assert total == ["all", "192", "32", "32"]
+    assert total == ["examples", "192", "32", "32"]
 
 
 def test_every_variant_has_its_calibration_error(card):
@@ -62,7 +69,7 @@ def test_of_many_classes_only_the_most_frequent_confusions_are_told(exported_bun
         (tmp_path / f"{name}.jsonl").write_text("\n".join(rows))
     run = Run(
         root=tmp_path,
-        config={"text_column": "text", "label_column": "label", "method": "full"},
+        config={**COLUMNS, "method": "full"},
         labels=labels,
         data=tmp_path,
         data_sha256=load_splits(tmp_path).sha256,
@@ -75,9 +82,9 @@ def test_of_many_classes_only_the_most_frequent_confusions_are_told(exported_bun
     page = Card(
         config=ExportConfig(tmp_path, name="many"),
         run=run,
-        held_out=HeldOut(labels, encoded, truth),
+        held_out=HeldOut(run.task, labels, run.splits().test, encoded),
         candidates=[Candidate(Bundle.open(exported_bundle).variant("fp32"), "shipped")],
-        predictions={"fp32": np.minimum(truth, 19)},
+        outputs={"fp32": np.eye(21, dtype=np.float32)[np.minimum(truth, 19)]},
     ).markdown()
     assert yaml.safe_load(page.split("---\n")[1])["base_model"] == "maker/encoder"
     assert table(page, "Confusions") == [

@@ -7,9 +7,20 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from strop.export.gate import Verdict
+from strop.tasks import TASKS
 
+TASK = TASKS["text-classification"]
 answers = arrays(bool, 40)
 floors = st.floats(0.01, 1)
+
+
+def judge(ours, reference, floor=0.99):
+    """The verdict on which of the same texts a variant and the reference got right."""
+    # Hits, guesses and truths of the one class that there is.
+    tallies = [
+        np.stack((right, np.ones(len(right)), np.ones(len(right))), 1) for right in (ours, reference)
+    ]
+    return Verdict.of(TASK, *tallies, floor, seed=0)
 
 
 def right(share, count=1000):
@@ -19,11 +30,11 @@ def right(share, count=1000):
 
 @pytest.mark.parametrize(("accuracy", "passed"), [(0.792, True), (0.791, False), (0.9, True)])
 def test_the_gate_is_a_share_of_the_reference(accuracy, passed):
-    assert Verdict.of(right(accuracy), right(0.8), 0.99, seed=0).passed is passed
+    assert judge(right(accuracy), right(0.8)).passed is passed
 
 
 def test_a_refusal_says_by_how_much_it_failed_and_how_sure_that_is():
-    verdict = Verdict.of(right(0.76), right(0.8), 0.99, seed=0)
+    verdict = judge(right(0.76), right(0.8))
     low, high = verdict.interval
     assert str(verdict) == (
         f"refused with 95.00% of fp32's accuracy (95% interval {low:.2%} to {high:.2%}, 0% of resamples"
@@ -33,7 +44,7 @@ def test_a_refusal_says_by_how_much_it_failed_and_how_sure_that_is():
 
 @given(answers, floors)
 def test_the_reference_always_passes_its_own_gate_and_that_is_certain(reference, floor):
-    verdict = Verdict.of(reference, reference, floor, seed=0)
+    verdict = judge(reference, reference, floor)
     assert verdict.passed
     assert verdict.interval == (1.0, 1.0)
     assert verdict.certainty == 1.0
@@ -47,7 +58,7 @@ def test_the_interval_is_as_wide_as_resampling_the_texts_makes_it():
     for _ in range(3000):
         drawn = random.integers(1500, size=1500)
         shares.append(ours[drawn].mean() / reference[drawn].mean())
-    verdict = Verdict.of(ours, reference, 0.99, seed=0)
+    verdict = judge(ours, reference)
     assert verdict.interval == pytest.approx(np.quantile(shares, [0.025, 0.975]).tolist(), abs=2e-3)
     assert verdict.certainty == pytest.approx(np.mean(np.array(shares) >= 0.99), abs=0.05)
 
@@ -55,8 +66,8 @@ def test_the_interval_is_as_wide_as_resampling_the_texts_makes_it():
 def test_disagreements_widen_the_interval_even_where_the_accuracy_is_equal():
     reference = right(0.8)
     swapped = np.roll(reference, 50)
-    same = Verdict.of(reference, reference, 0.99, seed=0)
-    other = Verdict.of(swapped, reference, 0.99, seed=0)
-    assert same.accuracy == other.accuracy
+    same = judge(reference, reference)
+    other = judge(swapped, reference)
+    assert same.score == other.score
     assert other.interval[0] < same.interval[0]
     assert other.certainty < 1

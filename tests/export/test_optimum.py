@@ -14,6 +14,7 @@ from strop.export.optimum.graphs import OPTIMUM_PRECISIONS, export_through_optim
 from strop.export.precision.calibration import Calibration
 from strop.serve.config import ServeConfig
 from strop.serve.inference.model import Model
+from strop.tasks import TASKS
 from strop.train.encoder import Encoder
 
 needs_optimum = pytest.mark.skipif(
@@ -75,12 +76,14 @@ def test_a_bundle_of_optimum_s_is_served(bundles, layout):
 @needs_optimum
 def test_another_family_and_dynamic_quantisation_go_through_optimum_too(tmp_path, make_encoder):
     make_encoder(tmp_path / "encoder", "roberta")
-    model, _ = Encoder.open(str(tmp_path / "encoder")).classifier(("bad", "good"), attention="eager")
+    task = TASKS["text-classification"]
+    model, _ = Encoder.open(str(tmp_path / "encoder")).model(task, ("bad", "good"), attention="eager")
     model.train(False)
     sequences = [np.arange(2, 2 + length) for length in (3, 9, 20)]
     layout, graphs = masked_layout(model), [tmp_path / "fp32.onnx", tmp_path / "int8.onnx"]
-    export_through_optimum(model, layout, sequences, graphs[0])  # compares it with torch itself
+    export_through_optimum(model, task, layout, sequences, graphs[0])  # compares it with torch itself
     feeds = layout.feeds(sequences)
+    del feeds["token_type_ids"]
     calibration = Calibration(feeds=lambda: [feeds], divergence=lambda graph: 0.0)
     OPTIMUM_PRECISIONS["int8-dynamic"].write(*graphs, calibration)
     fp32, int8 = (Session(path).run(feeds) for path in graphs)

@@ -10,7 +10,10 @@ import transformers
 from strop.errors import InputError, StropError
 from strop.export.bundle import Session
 from strop.export.graph import export_graph
-from strop.export.packed import PackedClassifier, packed_layout
+from strop.export.packed import PackedModel, packed_layout
+from strop.tasks import TASKS
+
+TASK = TASKS["text-classification"]
 
 SIZE = {"vocab_size": 100, "num_labels": 3, "pad_token_id": 1}
 HIDDEN = {
@@ -45,7 +48,7 @@ def test_the_packed_graph_answers_as_the_model_does_one_text_at_a_time(
 ):
     model, sequences = random_model(CONFIGS[name]), random_sequences(LENGTHS)
     packed, path = packed_layout(model), tmp_path / "model.onnx"
-    export_graph(model, packed, sequences[:1], path)
+    export_graph(model, TASK, packed, sequences[:1], path)
     for layout in (packed, packed.padded()):
         found = Session(path).run(layout.feeds(sequences))
         np.testing.assert_allclose(found, logits_alone(model, sequences), atol=1e-4)
@@ -55,11 +58,11 @@ def test_a_graph_that_computes_something_else_is_refused(random_model, random_se
     model = random_model(CONFIGS["bert"])
     layout = replace(packed_layout(model), first_position=1)
     with pytest.raises(StropError, match="logits differ from torch's"):
-        export_graph(model, layout, random_sequences(LENGTHS), tmp_path / "model.onnx")
+        export_graph(model, TASK, layout, random_sequences(LENGTHS), tmp_path / "model.onnx")
 
 
 def test_another_architecture_is_refused_by_name():
     config = transformers.GPT2Config(n_layer=1, n_head=1, n_embd=8, vocab_size=10)
     model = transformers.AutoModelForSequenceClassification.from_config(config)
     with pytest.raises(InputError, match="'gpt2' can't be exported"):
-        PackedClassifier(model)
+        PackedModel(model)

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
-from strop.export.bundle import cpu, softmax
+from strop.export.bundle import cpu
 from strop.export.bundle.cpu import saturates, unfit, weight_limit
 from strop.export.precision import PRECISIONS, mixed
 from strop.export.precision.record import recorded
 from strop.export.precision.surgery import dense_layers, weights
+from strop.tasks import softmax
 
 INVARIANT = ["fp32", *(name for name, precision in PRECISIONS.items() if precision.batch_invariant)]
 # The largest share of fp32's bytes, and the largest change of a probability.

@@ -13,7 +13,7 @@ from strop.export.config import ExportConfig
 from strop.export.precision import PRECISIONS
 from strop.export.recipe import Recipe, Shape
 from strop.export.search import HOPELESS, LEDGER_FILE, Ledger, Trial, next_shape, pareto
-from strop.export.shapes.teaching import UNLABELLED
+from strop.export.shapes.loss import UNLABELLED
 from strop.export.source import Source
 
 INT8 = {"int8": PRECISIONS["int8"]}
@@ -29,11 +29,11 @@ class Steps(list):
         pass
 
 
-def trial(recipe="int8", accuracy=0.9, speedup=2.0):
-    return Trial(recipe, accuracy, 1.0, 1.0, 0.0, speedup, 1.0, 1, 1, 1.0)
+def trial(recipe="int8", score=0.9, speedup=2.0):
+    return Trial(recipe, score, 1.0, (1.0, 1.0), 1.0, speedup, 1.0, 1, 1, 1.0)
 
 
-trials = st.lists(st.builds(trial, accuracy=st.floats(0, 1), speedup=st.floats(0.1, 10)), min_size=1)
+trials = st.lists(st.builds(trial, score=st.floats(0, 1), speedup=st.floats(0.1, 10)), min_size=1)
 
 
 @given(trials)
@@ -41,7 +41,7 @@ def test_nothing_beats_what_is_on_the_front_and_something_there_beats_or_equals_
     front = pareto(found)
 
     def beats(one, other):
-        return one.accuracy >= other.accuracy and one.cost <= other.cost
+        return one.score >= other.score and one.cost <= other.cost
 
     for one in front:
         assert not any(beats(other, one) and other not in front for other in found if other != one)

@@ -14,11 +14,13 @@ from strop.export.packed import packed_layout
 from strop.export.recipe import Shape
 from strop.export.shapes import Lesson, cut, measure_importance, teach, trim_vocabulary
 from strop.export.shapes.anatomy import anatomy
-from strop.export.shapes.teaching import UNLABELLED
-from strop.train.batches import Item, encode
+from strop.export.shapes.loss import UNLABELLED
+from strop.tasks import TASKS
+from strop.train.batches import EncodedSplit, Item
 from strop.train.encoder import Encoder
 from strop.train.run import Run
 
+TASK = TASKS["text-classification"]
 LABELS = ("bad", "good", "plain")
 
 
@@ -26,7 +28,7 @@ def classifier(make_encoder, folder, family="bert"):
     """A tiny random classifier of two layers."""
     make_encoder(folder, family)
     torch.manual_seed(0)
-    model, _ = Encoder.open(str(folder)).classifier(LABELS, attention="eager")
+    model, _ = Encoder.open(str(folder)).model(TASK, LABELS, attention="eager")
     return model.eval()
 
 
@@ -50,7 +52,7 @@ def logits(model, texts):
 def test_a_cut_model_is_smaller_and_its_graph_agrees_with_torch(make_encoder, tmp_path, family):
     model = classifier(make_encoder, tmp_path / family, family)
     shape = Shape(layers=1, heads=None if family == "mpnet" else 1, ffn=50)
-    smaller, kept = cut(model, shape, measure_importance(model, items()))
+    smaller, kept = cut(model, shape, measure_importance(model, items(), TASK))
     assert len(kept) == 1
     assert smaller.num_parameters() < model.num_parameters()
     names = anatomy(smaller)
@@ -60,7 +62,7 @@ def test_a_cut_model_is_smaller_and_its_graph_agrees_with_torch(make_encoder, tm
     layout = packed_layout(smaller)
     assert isinstance(layout, PackedLayout)
     export_graph(
-        smaller, layout, [np.array(text["input_ids"]) for text in items(6)], tmp_path / "model.onnx"
+        smaller, TASK, layout, [np.array(text["input_ids"]) for text in items(6)], tmp_path / "model.onnx"
     )
     assert Session(tmp_path / "model.onnx").run(layout.feeds([np.array([3, 4, 5])])).shape == (1, 3)
 
@@ -76,7 +78,7 @@ def test_what_does_nothing_is_cut_first_and_the_answers_stay(make_encoder, tmp_p
             layer.get_submodule(names.down).weight[:, idle_neurons] = 0
             layer.get_submodule(names.mix).weight[:, idle_heads] = 0
     texts = items()
-    smaller, _ = cut(model, Shape(heads=2, ffn=50), measure_importance(model, texts))
+    smaller, _ = cut(model, Shape(heads=2, ffn=50), measure_importance(model, texts, TASK))
     assert torch.allclose(logits(smaller, texts), logits(model, texts), atol=1e-5)
 
 
@@ -88,13 +90,13 @@ def test_the_layer_that_changes_least_goes_first(make_encoder, tmp_path):
         for name in (names.mix, names.down):
             for layer in (first, second):
                 layer.get_submodule(name).weight.mul_(20 if layer is first else 0.001)
-    assert measure_importance(model, items()).dispensable == (1,)
+    assert measure_importance(model, items(), TASK).dispensable == (1,)
 
 
 def test_the_model_that_was_measured_and_cut_is_as_before(make_encoder, tmp_path):
     model = classifier(make_encoder, tmp_path)
     before = copy.deepcopy(model.state_dict())
-    cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, items()))
+    cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, items(), TASK))
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -106,9 +108,10 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
     model, splits = run.merged_model(), run.splits()
     tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
     train, test = (
-        encode(part, tokenizer, run.labels, run.max_tokens) for part in (splits.train, splits.test)
+        EncodedSplit.of(part, tokenizer, TASK, run.labels, run.max_tokens).items
+        for part in (splits.train, splits.test)
     )
-    student, kept = cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, train))
+    student, kept = cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, train, TASK))
 
     def distance():
         ours, theirs = (logits(one, test).softmax(-1) for one in (student, model))
@@ -116,7 +119,7 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
 
     before, steps = distance(), []
     texts = train if labelled else [Item(item, labels=UNLABELLED) for item in train]
-    lesson = Lesson(texts, epochs=6, learning_rate=2e-3, batch_size=16)
+    lesson = Lesson(texts, epochs=6, task=TASK, learning_rate=2e-3, batch_size=16)
     teach(student, model, kept, lesson, lambda done, total: steps.append((done, total)))
     assert distance() < before / 2
     assert steps[-1] == (72, 72)
@@ -134,7 +137,7 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
 def test_a_shape_that_the_model_does_not_have_is_refused(make_encoder, tmp_path, family, shape, words):
     model = classifier(make_encoder, tmp_path, family)
     with pytest.raises(InputError, match=words):
-        cut(model, shape, measure_importance(model, items(8)))
+        cut(model, shape, measure_importance(model, items(8), TASK))
 
 
 def test_a_trimmed_vocabulary_changes_nothing_for_texts_of_kept_tokens(make_encoder, tmp_path):
@@ -150,7 +153,7 @@ def test_a_trimmed_vocabulary_changes_nothing_for_texts_of_kept_tokens(make_enco
     layout = packed_layout(smaller)
     arrays = [np.array(text["input_ids"]) for text in texts]
     for name, one in (("whole", model), ("smaller", smaller)):
-        export_graph(one, layout, arrays[:4], tmp_path / f"{name}.onnx")
+        export_graph(one, TASK, layout, arrays[:4], tmp_path / f"{name}.onnx")
     whole, trimmed = ((tmp_path / f"{name}.onnx") for name in ("whole", "smaller"))
     assert np.array_equal(
         Session(whole).run(layout.feeds(arrays)), Session(trimmed).run(layout.feeds(arrays))

@@ -26,7 +26,7 @@ from tokenizers.processors import TemplateProcessing
 from strop.export.bundle import GoldenExample, Manifest, PackedLayout, Session, TextEncoder, Variant
 from strop.export.bundle.files import file_entry
 from strop.export.bundle.golden import write_golden
-from strop.export.bundle.session import softmax
+from strop.tasks import softmax
 
 LABELS = ("négatif", "neutral", "positive")
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "film", "very", "not", "a")
@@ -122,8 +122,8 @@ def write_bundle(root: Path, rounds: int = 0) -> Path:
     write_tokenizer(root / "tokenizer.json")
     encoder, session = TextEncoder(root / "tokenizer.json", MAX_TOKENS), Session(graph)
     sequences = [encoded.ids for encoded in encoder.encode(GOLDEN_TEXTS)]
-    rows = softmax(session.run(LAYOUT.feeds(sequences))).tolist()
-    examples = [GoldenExample(text, tuple(row)) for text, row in zip(GOLDEN_TEXTS, rows, strict=True)]
+    rows = softmax(session.run(LAYOUT.feeds(sequences)))
+    examples = [GoldenExample(text, row) for text, row in zip(GOLDEN_TEXTS, rows, strict=True)]
     write_golden(root / "golden.jsonl", examples)
     write_manifest(root)
     return root
@@ -151,6 +151,8 @@ def write_manifest(root: Path) -> None:
         version="3",
         task="text-classification",
         labels=LABELS,
+        pairs=False,
+        token_types=False,
         max_tokens=MAX_TOKENS,
         default_variant="fp32",
         variants=(variant,),

@@ -327,4 +327,4 @@ def test_a_call_over_several_batches_is_whole_when_its_last_text_is_scored(
         share = batches[number].shares[0]
         whole.append(work.score(share.start, rows[share.start : share.stop]))
     assert whole == [False, False, True]
-    assert np.array_equal(work.answer(8.0, 9.0).probabilities, rows)
+    assert np.array_equal(work.answer(8.0, 9.0).outputs, rows)

@@ -16,7 +16,7 @@ from strop.export.bundle import Bundle, Encoded, Session, TextEncoder
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.serve.config import ServeConfig
-from strop.serve.core import IntArray, Probabilities
+from strop.serve.core import IntArray
 from strop.serve.inference.engine import OnnxEngine
 from strop.serve.inference.model import Model
 from strop.serve.inference.pipeline import Pipeline
@@ -25,6 +25,7 @@ from strop.serve.process.server import Server
 from strop.serve.scheduling.batcher import Batcher, Limits
 from strop.serve.scheduling.forecast import Forecast
 from strop.serve.wire.calls import Calls
+from strop.tasks import Outputs
 
 POISON = 5
 """The token id of "bad": a batch that holds it fails."""
@@ -40,7 +41,7 @@ class GatedEngine:
         self._inner = inner
         self._gate = threading.Semaphore(0)
 
-    def run(self, sequences: Sequence[IntArray]) -> Probabilities:
+    def run(self, sequences: Sequence[IntArray]) -> Outputs:
         self.batches.append([len(sequence) for sequence in sequences])
         assert self._gate.acquire(timeout=60)
         if any(POISON in sequence for sequence in sequences):
@@ -103,9 +104,9 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     config = ServeConfig(root, address="127.0.0.1:0", **options)
     bundle = Bundle.open(root)
     layout = bundle.variant().layout.padded()  # every short text takes 8 tokens
-    engine = GatedEngine(OnnxEngine(Session(bundle.model_file(bundle.variant())), layout))
+    engine = GatedEngine(OnnxEngine(Session(bundle.model_file(bundle.variant())), layout, bundle.task))
     labels, encoder = bundle.manifest.labels, bundle.text_encoder()
-    model = Model("tiny", "3", "fp32", "fake", labels, encoder, [engine], [(8, 0.008)])
+    model = Model("tiny", "3", "fp32", "fake", bundle.task, labels, False, encoder, [engine], [(8, 0.008)])
     metrics = Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
     limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
     batcher = Batcher(limits, Forecast(1, model.measured), layout.computed)

@@ -213,7 +213,7 @@ def test_golden_answers_out_of_tolerance_are_told_once(
 ) -> None:
     def swap(root: Path) -> None:
         examples = read_golden(root / "golden.jsonl")
-        turned = [GoldenExample(one.text, one.probabilities[::-1]) for one in examples]
+        turned = [GoldenExample(one.text, one.output[::-1]) for one in examples]
         write_golden(root / "golden.jsonl", turned)
 
     ended = refuse_to_start(altered_bundle(swap), "--workers", "2")

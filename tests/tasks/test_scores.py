@@ -9,7 +9,7 @@ from scipy.stats import pearsonr, spearmanr
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from strop.tasks import TASKS, Example, Span
+from strop.tasks import TASKS, Example
 
 CLASSIFY, MANY, SCORE, TAG = (
     TASKS[name]
@@ -72,7 +72,7 @@ def tagged(words, names):
     text = " ".join(f"w{place}" for place in range(len(words)))
     true = TAG.read_label([true for true, _ in words], text)
     stops = [len(" ".join(text.split(" ")[: place + 1])) for place in range(len(words))]
-    offsets = [Span(0, 0), *(Span(stop - 1, stop) for stop in stops), Span(0, 0)]
+    offsets = [(0, 0), *((stop - 1, stop) for stop in stops), (0, 0)]
     guessed = ["O", *(found for _, found in words), "O"]
     output = np.eye(len(names), dtype=np.float32)[[names.index(tag) for tag in guessed]]
     return Example(text, true), output, offsets

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from strop.errors import InputError
+from strop.tasks import TASKS
 from strop.train.config import TrainConfig
 from strop.train.encoder import PACKABLE, Encoder
 from strop.train.weights import load_weights, save_weights, trainable
 
+TASK = TASKS["text-classification"]
 LABELS = ("bad", "good", "plain")
 TINY_TOKENS = 32
 Make = Callable[[Path, str], None]
@@ -26,7 +28,7 @@ def test_saved_weights_answer_as_the_trained_model_did(
     make_encoder(folder, model_type)
     encoder = Encoder.open(str(folder))
     config = TrainConfig(Path("d"), model=str(folder), out=tmp_path, method=method, lora_rank=2)  # type: ignore[arg-type]
-    model = trainable(encoder, LABELS, config)
+    model = trainable(encoder, TASK, LABELS, config)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
@@ -36,7 +38,7 @@ def test_saved_weights_answer_as_the_trained_model_did(
     model.train(False)
     with torch.no_grad():
         expected = model(input_ids=ids).logits
-        found = load_weights(tmp_path, str(folder), LABELS)(input_ids=ids).logits
+        found = load_weights(tmp_path, str(folder), TASK, LABELS)(input_ids=ids).logits
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
@@ -46,7 +48,7 @@ def test_the_longest_text_is_what_the_positions_allow(
 ) -> None:
     make_encoder(tmp_path, model_type)
     encoder = Encoder.open(str(tmp_path))
-    model, _ = encoder.classifier(LABELS)
+    model, _ = encoder.model(TASK, LABELS)
     assert encoder.longest == TINY_TOKENS
     ids = torch.full((1, encoder.longest), 45)
     assert model(input_ids=ids).logits.shape == (1, 3)
@@ -56,7 +58,7 @@ def test_the_longest_text_is_what_the_positions_allow(
 
 
 def test_the_class_names_are_in_the_models_config(tiny_encoder: Path) -> None:
-    model, _ = Encoder.open(str(tiny_encoder)).classifier(LABELS)
+    model, _ = Encoder.open(str(tiny_encoder)).model(TASK, LABELS)
     assert model.config.label2id == {"bad": 0, "good": 1, "plain": 2}
 
 
@@ -82,7 +84,7 @@ def test_a_folder_without_weights_is_refused_in_one_line(tmp_path: Path, make_en
     make_encoder(tmp_path, "bert")
     (tmp_path / "model.safetensors").write_bytes(b"cut off")
     with pytest.raises(InputError, match=r"can't be loaded \(") as refusal:
-        Encoder.open(str(tmp_path)).classifier(LABELS)
+        Encoder.open(str(tmp_path)).model(TASK, LABELS)
     assert "\n" not in str(refusal.value)
 
 
@@ -91,4 +93,4 @@ def test_weights_of_another_size_are_refused(tmp_path: Path, make_encoder: Make)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 3}))
     with pytest.raises(InputError, match="lacks the weights of its encoder"):
-        Encoder.open(str(tmp_path)).classifier(LABELS)
+        Encoder.open(str(tmp_path)).model(TASK, LABELS)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from strop.errors import InputError
-from strop.train.examples import Example, read_examples
+from strop.tasks import Example
+from strop.train.examples import Columns, read_examples
 
 EXAMPLES = [
     Example('comma, "quote" and \u2028 line separator', "good"),
@@ -38,13 +39,15 @@ def _write_parquet(path: Path) -> None:
 def test_the_three_formats_hold_the_same_examples(tmp_path: Path, write: Callable[[Path], None]) -> None:
     path = tmp_path / f"data.{write.__name__.removeprefix('_write_')}"
     write(path)
-    assert read_examples(path, "text", "label") == EXAMPLES
+    assert read_examples(path) == EXAMPLES
 
 
 def test_whole_numbers_are_class_names_too(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text('{"review": "fine", "stars": 4}')
-    assert read_examples(path, "review", "stars") == [Example("fine", "4")]
+    assert read_examples(path, Columns.of("text-classification", text="review", label="stars")) == [
+        Example("fine", "4")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -75,13 +78,13 @@ def test_a_bad_file_is_refused_with_its_place_and_the_fix(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message) as refusal:
-        read_examples(tmp_path / name, "text", "label")
+        read_examples(tmp_path / name)
     assert "\n" not in str(refusal.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none.csv does not exist"):
-        read_examples(tmp_path / "none.csv", "text", "label")
+        read_examples(tmp_path / "none.csv")
 
 
 @given(st.binary(max_size=60))
@@ -92,4 +95,4 @@ def test_any_bytes_are_read_or_refused_in_one_line(
     for name in ("a.csv", "a.jsonl"):
         (folder / name).write_bytes(content)
         with pytest.raises(InputError):
-            read_examples(folder / name, "text", "label")
+            read_examples(folder / name)

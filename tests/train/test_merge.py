@@ -13,10 +13,12 @@ import torch
 from safetensors.torch import load_file
 
 from strop.errors import InputError, StropError
+from strop.tasks import TASKS
 from strop.train.adapter import Adapter
 from strop.train.encoder import Encoder
-from strop.train.merge import merged_classifier
+from strop.train.merge import merged_model
 
+TASK = TASKS["text-classification"]
 LABELS = ("bad", "good", "plain")
 IDS = torch.tensor([[2, 45, 50, 61, 3], [2, 70, 45, 45, 3]])
 LINEAR = ["query", "value", "intermediate.dense"]
@@ -45,7 +47,7 @@ def save(tmp_path: Path, tiny_encoder: Path) -> Save:
     """Writes an adapter of a method, with random weights and its head, and returns it in eval mode."""
 
     def save(name: str, config: Any, base: Path = tiny_encoder, spread: float = 0.1) -> Any:
-        model, untrained = Encoder.open(str(base)).classifier(LABELS)
+        model, untrained = Encoder.open(str(base)).model(TASK, LABELS)
         config = copy.deepcopy(config)
         config.task_type, config.modules_to_save = "SEQ_CLS", [*untrained]
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of what a GPU would do
@@ -75,7 +77,7 @@ def test_a_merged_adapter_answers_as_beside_its_base(
         without = logits(adapted)
     expected = logits(adapted)
     assert (expected - without).abs().max() > 1e-3
-    merged = merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path / name))
+    merged = merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / name))
     torch.testing.assert_close(logits(merged), expected, atol=1e-4, rtol=0)
     assert not [module for module in merged.modules() if type(module).__module__.startswith("peft")]
 
@@ -86,8 +88,8 @@ def test_weighted_lora_adapters_are_the_weighted_sum_of_their_products(
     save("one", METHODS["LoRA"])
     save("other", METHODS["LoRA"])
     own, further = Adapter(tmp_path / "one", 0.5), Adapter(tmp_path / "other", 1.5)
-    merged = merged_classifier(str(tiny_encoder), LABELS, own, [further]).state_dict()
-    base = Encoder.open(str(tiny_encoder)).classifier(LABELS)[0].state_dict()
+    merged = merged_model(str(tiny_encoder), TASK, LABELS, own, [further]).state_dict()
+    base = Encoder.open(str(tiny_encoder)).model(TASK, LABELS)[0].state_dict()
     files = [load_file(tmp_path / name / "adapter_model.safetensors") for name in ("one", "other")]
     query = "bert.encoder.layer.0.attention.self.query"
     deltas = [
@@ -105,10 +107,10 @@ def test_adapters_of_two_methods_add_up(save: Save, tmp_path: Path, tiny_encoder
     alone = {}
     for name in ("DoRA", "IA3"):
         save(name, METHODS[name])
-        alone[name] = merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path / name)).state_dict()
+        alone[name] = merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / name)).state_dict()
     further = [Adapter(tmp_path / "IA3", -0.5)]
-    both = merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path / "DoRA"), further).state_dict()
-    base = Encoder.open(str(tiny_encoder)).classifier(LABELS)[0].state_dict()
+    both = merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / "DoRA"), further).state_dict()
+    base = Encoder.open(str(tiny_encoder)).model(TASK, LABELS)[0].state_dict()
     key = "bert.encoder.layer.1.attention.self.value.weight"
     expected = base[key] + (alone["DoRA"][key] - base[key]) - 0.5 * (alone["IA3"][key] - base[key])
     torch.testing.assert_close(both[key], expected)
@@ -127,7 +129,7 @@ def test_virtual_tokens_are_refused_by_name_with_the_reason(
 ) -> None:
     config.save_pretrained(str(tmp_path))
     with pytest.raises(InputError, match=f"of type {kind}, which can't be merged: it adds virtual tokens"):
-        merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path))
+        merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path))
 
 
 def test_a_method_that_peft_can_t_merge_is_refused_by_name(
@@ -135,7 +137,7 @@ def test_a_method_that_peft_can_t_merge_is_refused_by_name(
 ) -> None:
     save("lily", peft.LilyConfig(r=4, target_modules=["query"]))
     with pytest.raises(InputError, match="of type LILY, which can't be merged: peft can't"):
-        merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path / "lily"))
+        merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / "lily"))
 
 
 def test_a_merge_that_changes_the_answers_is_refused_and_says_by_how_much(
@@ -143,7 +145,7 @@ def test_a_merge_that_changes_the_answers_is_refused_and_says_by_how_much(
 ) -> None:
     save("huge", METHODS["LoRA"], spread=100.0)
     with pytest.raises(StropError, match=r"moves its logits by [\d.e+-]+, more than 0.0001"):
-        merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path / "huge"))
+        merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / "huge"))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_a_base_of_another_shape_is_refused(
     config.update(changed)
     AutoModel.from_config(config).save_pretrained(tmp_path / "other")
     with pytest.raises(InputError, match=r"one doesn't fit .*other \(") as refusal:
-        merged_classifier(str(tmp_path / "other"), LABELS, Adapter(tmp_path / "one"))
+        merged_model(str(tmp_path / "other"), TASK, LABELS, Adapter(tmp_path / "one"))
     assert "\n" not in str(refusal.value)
 
 
@@ -170,33 +172,33 @@ def test_an_adapter_of_another_base_is_not_added(
     save("one", METHODS["LoRA"])
     save("other", METHODS["LoRA"], base=tmp_path / "base")
     with pytest.raises(InputError, match=r"other was trained on .*base, and the others on"):
-        merged_classifier(
-            str(tiny_encoder), LABELS, Adapter(tmp_path / "one"), [Adapter(tmp_path / "other")]
+        merged_model(
+            str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / "one"), [Adapter(tmp_path / "other")]
         )
 
 
 def test_other_classes_are_refused(save: Save, tmp_path: Path, tiny_encoder: Path) -> None:
     save("one", METHODS["LoRA"])
     with pytest.raises(InputError, match="doesn't fit"):
-        merged_classifier(str(tiny_encoder), LABELS[:2], Adapter(tmp_path / "one"))
+        merged_model(str(tiny_encoder), TASK, LABELS[:2], Adapter(tmp_path / "one"))
 
 
 def test_a_head_that_nobody_trained_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
-    model, _ = Encoder.open(str(tiny_encoder)).classifier(LABELS)
+    model, _ = Encoder.open(str(tiny_encoder)).model(TASK, LABELS)
     adapted = peft.get_peft_model(model, peft.LoraConfig(target_modules=["query"]))
     adapted.save_pretrained(str(tmp_path))
     with pytest.raises(
         InputError, match=r"nobody trained the classifier: neither .* nor an adapter has it"
     ):
-        merged_classifier(str(tiny_encoder), LABELS, Adapter(tmp_path))
+        merged_model(str(tiny_encoder), TASK, LABELS, Adapter(tmp_path))
 
 
 def test_weights_of_heads_must_not_cancel(save: Save, tmp_path: Path, tiny_encoder: Path) -> None:
     save("one", METHODS["LoRA"])
     save("other", METHODS["LoRA"])
     with pytest.raises(InputError, match=r"classifier.* weigh 0 in all"):
-        merged_classifier(
-            str(tiny_encoder), LABELS, Adapter(tmp_path / "one"), [Adapter(tmp_path / "other", -1)]
+        merged_model(
+            str(tiny_encoder), TASK, LABELS, Adapter(tmp_path / "one"), [Adapter(tmp_path / "other", -1)]
         )
 
 

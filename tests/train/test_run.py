@@ -68,8 +68,8 @@ def test_the_history_has_losses_and_one_evaluation_an_epoch(tiny_run: Path) -> N
     evaluations = [row for row in rows if "validation_loss" in row]
     assert [row["step"] for row in evaluations] == [24 * epoch for epoch in range(1, 7)]
     assert [row["step"] for row in rows if "loss" in row] == list(range(10, 145, 10))
-    best = max(row["validation_macro_f1"] for row in evaluations)
-    assert json.loads((tiny_run / "metrics.json").read_text())["validation"]["macro_f1"] == best
+    best = max(row["validation_accuracy"] for row in evaluations)
+    assert json.loads((tiny_run / "metrics.json").read_text())["validation"]["accuracy"] == best
 
 
 @pytest.fixture

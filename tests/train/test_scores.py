@@ -1,34 +1,45 @@
 """Scores, baselines and the report that is made of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from strop.train.baseline import MAJORITY, TFIDF, score_baselines
-from strop.train.examples import Example
+from strop.tasks import TASKS, Example
+from strop.train.baseline import score_baselines
 from strop.train.plots import draw_confusion_matrix, draw_loss_curve
 from strop.train.report import Report
 from strop.train.scores import Scores
 
+TASK = TASKS["text-classification"]
+MAJORITY, TFIDF = "majority class", "TF-IDF + logistic regression"
+
+
+def scores_of(truth: Sequence[int], found: Sequence[int], labels: Sequence[str]) -> Scores:
+    examples = [Example("text", labels[number]) for number in truth]
+    outputs = np.eye(len(labels), dtype=np.float32)[list(found)]
+    return Scores.of(TASK, outputs, [()] * len(examples), examples, labels)
+
 
 def test_scores_are_by_class_with_the_truth_in_the_rows() -> None:
-    scores = Scores.of([0, 0, 0, 1], [0, 0, 1, 1], ("no", "yes"))
-    assert scores.accuracy == 0.75
+    scores = scores_of([0, 0, 0, 1], [0, 0, 1, 1], ("no", "yes"))
+    assert scores.metrics["accuracy"] == 0.75
     assert scores.confusion == ((2, 1), (0, 1))
-    no, yes = scores.classes
+    no, yes = scores.labels
     assert (no.precision, no.recall, no.support) == (1.0, pytest.approx(2 / 3), 3)
     assert (yes.precision, yes.recall, yes.support) == (0.5, 1.0, 1)
-    assert scores.macro_f1 == pytest.approx((no.f1 + yes.f1) / 2)
+    assert scores.metrics["macro_f1"] == pytest.approx((no.f1 + yes.f1) / 2)
 
 
 def test_a_class_that_is_never_predicted_scores_nothing() -> None:
-    scores = Scores.of([0, 1], [0, 0], ("no", "yes"))
-    assert scores.classes[1].precision == 0
-    assert scores.macro_f1 == pytest.approx(1 / 3)
+    scores = scores_of([0, 1], [0, 0], ("no", "yes"))
+    assert scores.labels[1].precision == 0
+    assert scores.metrics["macro_f1"] == pytest.approx(1 / 3)
 
 
 def test_a_class_that_is_absent_does_not_lower_the_mean() -> None:
-    assert Scores.of([0, 1], [0, 1], ("no", "yes", "maybe")).macro_f1 == 1
+    assert scores_of([0, 1], [0, 1], ("no", "yes", "maybe")).metrics["macro_f1"] == 1
 
 
 def test_the_baselines_are_what_their_names_say() -> None:
@@ -40,18 +51,18 @@ def test_the_baselines_are_what_their_names_say() -> None:
         Example("sunny night", "good"),
     ]
     held_out = [Example("so rainy", "bad"), Example("sunny !", "good")]
-    found = score_baselines(train, held_out, ("bad", "good"))
+    found = score_baselines(TASK, train, held_out, ("bad", "good"))
     assert found[MAJORITY]["accuracy"] == 0.5
     assert found[TFIDF]["accuracy"] == 1
 
 
 def test_a_text_of_signs_alone_does_not_stop_the_baseline() -> None:
     train = [Example("🙂", "good"), Example("🙁", "bad")]
-    assert score_baselines(train, train, ("bad", "good"))[TFIDF]["accuracy"] == 1
+    assert score_baselines(TASK, train, train, ("bad", "good"))[TFIDF]["accuracy"] == 1
 
 
 def test_class_names_stand_in_the_report_as_they_are() -> None:
-    scores = Scores.of([0, 1], [0, 1], ("[red]", "a|b"))
+    scores = scores_of([0, 1], [0, 1], ("[red]", "a|b"))
     report = Report("lora", scores, scores, {MAJORITY: {"accuracy": 0.25, "macro_f1": 0.5}})
     text = report.markdown({"out": "runs/x", "model": "m", "data": "d"})
     assert "| [red] | 1.000" in text
@@ -61,8 +72,8 @@ def test_class_names_stand_in_the_report_as_they_are() -> None:
 
 def test_many_classes_and_a_run_without_a_logged_step_can_be_drawn(tmp_path: Path) -> None:
     labels = [f"class {number}" for number in range(40)]
-    scores = Scores.of(range(40), range(40), labels)
+    scores = scores_of(range(40), range(40), labels)
     draw_confusion_matrix(tmp_path / "c.png", scores, labels)
     evaluation = {"step": 3, "validation_loss": 1, "validation_accuracy": 0, "validation_macro_f1": 0}
-    draw_loss_curve(tmp_path / "l.png", [evaluation])
+    draw_loss_curve(tmp_path / "l.png", [evaluation], TASK.metrics)
     assert (tmp_path / "c.png").read_bytes()[:4] == (tmp_path / "l.png").read_bytes()[:4] == b"\x89PNG"

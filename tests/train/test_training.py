@@ -95,7 +95,7 @@ def test_a_single_file_is_split_and_its_label_names_are_kept(
     train(replace(config, data=one))
     run = Run.open(config.out)
     assert run.labels == ("bad", "plain", "très bon 🙂")
-    assert [row["label"] for row in run.metrics["test"]["classes"]] == list(run.labels)
+    assert [row["label"] for row in run.metrics["test"]["labels"]] == list(run.labels)
 
 
 def test_a_bad_model_leaves_no_run_behind(config: TrainConfig, tmp_path: Path) -> None:

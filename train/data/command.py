@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from strop.errors import InputError
 from strop.host import default_cache
 
+from ..examples import Columns
 from .sources import ENCODER, SENTENCE_KINDS, SENTENCES, Source, fetch, pip_download
 from .splits import SPLITS, Shares, load_splits
 
@@ -101,14 +102,12 @@ def split(config: SplitConfig, *, shares: Shares | None = None) -> None:
     shares = shares or Shares()
     if config.file.is_dir():
         raise InputError(f"{config.file} is a folder; give one labelled file")
-    splits = load_splits(
-        config.file,
-        text_column=config.text_column,
-        label_column=config.label_column,
-        shares=shares,
-    )
+    columns = Columns.of("text-classification", text=config.text_column, label=config.label_column)
+    splits = load_splits(config.file, columns, shares)
     examples = [example for part in splits.parts.values() for example in part]
-    write_splits(config.out, [asdict(example) for example in examples], shares)
+    write_splits(
+        config.out, [{"text": example.text, "label": str(example.label)} for example in examples], shares
+    )
 
 
 def write_splits(out: Path, rows: Sequence[Row], shares: Shares) -> None:

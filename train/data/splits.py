@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Annotated, Self
 from cyclopts import Parameter
 
 from strop.errors import InputError
+from strop.tasks import Example, Task
 
-from ..examples import Example, read_examples
+from ..examples import DEFAULT_COLUMNS, Columns, read_examples
 from .rows import READERS
 
 SPLITS = ("train", "validation", "test")
@@ -56,14 +56,15 @@ class Splits:
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    task: Task = DEFAULT_COLUMNS.task
 
     @classmethod
-    def of(cls, examples: Iterable[Example], shares: Shares) -> Self:
+    def of(cls, examples: Iterable[Example], shares: Shares, task: Task = DEFAULT_COLUMNS.task) -> Self:
         """Cut by a hash of the text, keeping the order."""
         parts: dict[str, list[Example]] = {name: [] for name in SPLITS}
         for example in examples:
             parts[shares.split_of(example.text)].append(example)
-        return cls(**{name: tuple(part) for name, part in parts.items()})
+        return cls(**{name: tuple(part) for name, part in parts.items()}, task=task)
 
     @property
     def parts(self) -> Mapping[str, tuple[Example, ...]]:
@@ -72,8 +73,8 @@ class Splits:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The class names, sorted; a class's id is its place here."""
-        return tuple(sorted({example.label for example in self.train}))
+        """The names of the model's outputs; an output's number is its place here."""
+        return self.task.labels(self.train)
 
     @property
     def sha256(self) -> str:
@@ -81,7 +82,8 @@ class Splits:
         digest = hashlib.sha256()
         for name, part in self.parts.items():
             for example in part:
-                digest.update(json.dumps([name, example.text, example.label]).encode() + b"\n")
+                whole = [name, example.text, example.label, *([example.pair] if example.pair else [])]
+                digest.update(json.dumps(whole).encode() + b"\n")
         return digest.hexdigest()
 
     def check(self, source: Path) -> Self:
@@ -89,40 +91,23 @@ class Splits:
         for name, part in self.parts.items():
             if not part:
                 raise InputError(f"{source}: its {name} split is empty; give it more texts")
-        counts = Counter(example.label for part in self.parts.values() for example in part)
-        if len(counts) < 2:
-            raise InputError(f"{source}: every label is {next(iter(counts))!r}; give two classes")
-        for label, count in counts.items():
-            if count == 1:
-                raise InputError(f"{source}: class {label!r} has one example; give it more or remove it")
-        for name in ("validation", "test"):
-            for label in {example.label for example in self.parts[name]} - set(self.labels):
-                raise InputError(
-                    f"{source}: label {label!r} is in the {name} split but not in train (which has"
-                    f" {', '.join(self.labels)}); give train examples of it"
-                )
+        try:
+            self.task.refuse(self.parts)
+        except ValueError as error:
+            raise InputError(f"{source}: {error}") from error
         return self
 
 
-def load_splits(
-    path: Path,
-    *,
-    text_column: str = "text",
-    label_column: str = "label",
-    shares: Shares | None = None,
-) -> Splits:
+def load_splits(path: Path, columns: Columns = DEFAULT_COLUMNS, shares: Shares | None = None) -> Splits:
     """Read a folder of train, validation and test files, or one file cut by ``shares``.
 
     Raises ``InputError`` naming the file, the place, the value and the fix.
     """
     if not path.is_dir():
-        examples = read_examples(path, text_column, label_column)
-        return Splits.of(examples, shares or Shares()).check(path)
-    parts = {
-        name: tuple(read_examples(_split_file(path, name), text_column, label_column)) for name in SPLITS
-    }
+        return Splits.of(read_examples(path, columns), shares or Shares(), columns.task).check(path)
+    parts = {name: tuple(read_examples(_split_file(path, name), columns)) for name in SPLITS}
     _refuse_leak(path, parts)
-    return Splits(**parts).check(path)
+    return Splits(**parts, task=columns.task).check(path)
 
 
 def _split_file(folder: Path, name: str) -> Path:
@@ -137,10 +122,10 @@ def _split_file(folder: Path, name: str) -> Path:
 
 
 def _refuse_leak(folder: Path, parts: Mapping[str, tuple[Example, ...]]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str | None], str] = {}
     for name, part in parts.items():
         for example in part:
-            other = seen.setdefault(example.text, name)
+            other = seen.setdefault((example.text, example.pair), name)
             if other != name:
                 raise InputError(
                     f"{folder}: {example.text[:60]!r} is in {other} and in {name}; remove it from"

@@ -9,6 +9,7 @@ from strop.errors import InputError
 from strop.train.data.command import SentimentConfig, SplitConfig, encoder, sentiment, split
 from strop.train.data.sources import ENCODER, SENTENCE_KINDS, SENTENCES
 from strop.train.data.splits import SPLITS, Shares, load_splits
+from strop.train.examples import Columns
 
 RATINGS = {"superb": "2.1", "so-so": "0.5", "poor": "-0.51"}
 
@@ -90,7 +91,7 @@ def test_a_users_file_is_split_as_training_would_split_it(tmp_path: Path) -> Non
     rows = "".join(f"text {number},{'yes' if number % 2 else 'no'}\n" for number in range(100))
     file.write_text(f"body,verdict\n{rows}")
     split(SplitConfig(file, out=tmp_path / "o", text_column="body", label_column="verdict"))
-    direct = load_splits(file, text_column="body", label_column="verdict")
+    direct = load_splits(file, Columns.of("text-classification", text="body", label="verdict"))
     assert load_splits(tmp_path / "o") == direct
     assert len(direct.train) > len(direct.validation)
 

@@ -1,0 +1,214 @@
+"""Every task from labelled rows to a typed call: trained, exported, served and asked by real processes."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+import grpc
+import numpy as np
+import pytest
+
+from strop.export.bundle import Bundle
+from strop.export.source import texts_of
+from strop.proto import open_inference_pb2 as oip
+from strop.proto import open_inference_pb2_grpc as oip_grpc
+from strop.proto import strop_pb2 as pb
+from strop.proto import strop_pb2_grpc as pb_grpc
+from strop.proto.raw import pack_bytes, unpack_bytes, unpack_fp32
+from strop.train.batches import EncodedSplit
+from strop.train.encoder import tells_pairs_apart
+from strop.train.predict import predict
+from strop.train.run import Run
+
+COUNT = 288
+
+
+def pairs(tiny):
+    """Whether two texts are of the same mood."""
+    rows = tiny.rows(COUNT)
+    for first, second in zip(rows, rows[1:] + rows[:1], strict=True):
+        label = "same" if first["label"] == second["label"] else "other"
+        yield {"text": first["text"], "text_pair": second["text"], "label": label}
+
+
+def moods(tiny):
+    """All moods that a text has words of."""
+    texts = [row["text"] for row in tiny.rows(COUNT)]
+    for first, second in zip(texts, texts[1:] + texts[:1], strict=True):
+        words = {*first.split(), *second.split()}
+        yield {
+            "text": f"{first} {second}",
+            "labels": [mood for mood in tiny.words if words & {*tiny.words[mood]}],
+        }
+
+
+def scores(tiny):
+    """How much better the first text is than the second."""
+    worth = dict.fromkeys(tiny.words["good"], 1) | dict.fromkeys(tiny.words["bad"], -1)
+    texts = [row["text"] for row in tiny.rows(COUNT)]
+    for first, second in zip(texts, texts[1:] + texts[:1], strict=True):
+        value = [sum(worth.get(word, 0) for word in text.split()) for text in (first, second)]
+        yield {"text": first, "text_pair": second, "score": value[0] - value[1]}
+
+
+def tags(tiny):
+    """Stretches of good and of bad words."""
+    chance = random.Random(0)
+    for number in range(COUNT):
+        tokens, named = [f"film{number}"], ["O"]
+        for _ in range(3):
+            mood = chance.choice(["good", "bad"])
+            stretch = chance.choices(tiny.words[mood], k=chance.randint(1, 2))
+            tokens += [*stretch, chance.choice(tiny.fillers)]
+            named += [f"B-{mood}", *[f"I-{mood}"] * (len(stretch) - 1), "O"]
+        yield {"tokens": tokens, "tags": named}
+
+
+@dataclass(frozen=True)
+class Case:
+    task: str
+    rows: object
+    options: tuple[str, ...] = ()
+
+
+CASES = {
+    "pairs": Case("text-classification", pairs, ("--pair-column", "text_pair")),
+    "many labels": Case("multi-label-classification", moods),
+    "scores": Case("regression", scores, ("--pair-column", "text_pair")),
+    "tags": Case("token-classification", tags),
+}
+
+
+def strop(*arguments):
+    command = [sys.executable, "-m", "strop", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module", params=CASES)
+def run(request, tmp_path_factory, tiny, tiny_encoder):
+    """A run of each task."""
+    case, folder = CASES[request.param], tmp_path_factory.mktemp("task")
+    rows = list(case.rows(tiny))
+    for name, place in (("train", slice(224)), ("validation", slice(224, 256)), ("test", slice(256, 288))):
+        tiny.write(folder / f"{name}.jsonl", rows[place])
+    out = folder / "run"
+    options = ("--epochs", 4, "--batch-size", 8, "--learning-rate", "5e-3", "--threads", 1)
+    strop(
+        *("train", folder, "--task", case.task, *case.options, "--model", tiny_encoder, "--out", out),
+        *(*options, "--max-tokens", 32, "--precision", "fp32"),
+    )
+    return Run.open(out)
+
+
+@pytest.fixture(scope="module")
+def bundle(run):
+    """Its bundle, with an int8 variant that the gate lets through."""
+    out = run.root.parent / "bundle"
+    strop("export", run.root, "--out", out, "--name", "task", "--gate", 0.5)
+    return Bundle.open(out)
+
+
+@pytest.fixture(scope="module")
+def channel(bundle):
+    """A server of its fp32 variant."""
+    ready = bundle.root.parent / "ready.json"
+    free = ("--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--ready-file", ready)
+    command = [sys.executable, "-m", "strop", "serve", bundle.root, "--variant", "fp32", *free]
+    process = subprocess.Popen(list(map(str, command)))
+    deadline = time.monotonic() + 60
+    while not ready.exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    with grpc.insecure_channel(json.loads(ready.read_text())["address"]) as channel:
+        yield channel
+    process.kill()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def expected(run):
+    """What the trained model says of the test split, in torch."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
+    model = run.merged_model()
+    split = EncodedSplit.of(
+        run.splits().test,
+        tokenizer,
+        run.task,
+        run.labels,
+        run.max_tokens,
+        token_types=tells_pairs_apart(model.config),
+    )
+    return predict(model, split.items, run.task, tokenizer.pad_token_id), split
+
+
+def test_the_bundle_has_the_score_of_the_run_and_its_int8_is_batch_invariant(run, bundle):
+    metric = run.task.metrics[0]
+    fp32, int8 = bundle.manifest.variants
+    assert bundle.manifest.task == run.task.name
+    assert fp32.metrics[metric] == pytest.approx(run.metrics["test"][metric], abs=1e-6)
+    assert int8.share_of_reference >= 0.5
+    assert [variant.metrics["batch_difference"] for variant in (fp32, int8)] == [0, 0]
+    assert run.metrics["test"][metric] > 0.3
+    assert metric in (bundle.root / "README.md").read_text()
+
+
+def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected):
+    outputs, split = expected
+    texts = [example.text for example in split.examples]
+    seconds = [example.pair for example in split.examples if example.pair is not None]
+    stub, labels = pb_grpc.StropStub(channel), list(run.labels)
+    if run.task.call == "Classify":
+        reply = stub.Classify(pb.ClassifyRequest(texts=texts, pairs=seconds))
+        found = [
+            [{one.label: one.score for one in row.labels}[name] for name in labels] for row in reply.results
+        ]
+        assert np.allclose(found, outputs, atol=1e-4)
+    elif run.task.call == "Score":
+        reply = stub.Score(pb.ScoreRequest(texts=texts, pairs=seconds))
+        assert np.allclose([row.score for row in reply.results], np.ravel(outputs), atol=1e-4)
+    else:
+        reply = stub.Tag(pb.TagRequest(texts=texts))
+        rows = zip(texts, reply.results, outputs, split.offsets, strict=True)
+        for text, row, output, offsets in rows:
+            wanted = run.task.entities(output, offsets, labels)
+            assert [(one.label, one.start, one.stop) for one in row.entities] == [one[:3] for one in wanted]
+            assert all(one.text == text[one.start : one.stop] for one in row.entities)
+    assert reply.variant == "fp32"
+    assert [row.tokens for row in reply.results] == [len(item["input_ids"]) for item in split.items]
+
+
+def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
+    outputs, split = expected
+    request = oip.ModelInferRequest(model_name="task")
+    columns = np.array(texts_of(split.examples)).reshape(len(outputs), -1).T.tolist()
+    for name, column in zip(("text", "text_pair"), columns, strict=False):
+        request.inputs.add(name=name, datatype="BYTES", shape=[len(column)])
+        request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
+    reply = oip_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request)
+    raw = dict(zip([one.name for one in reply.outputs], reply.raw_output_contents, strict=True))
+    assert list(raw) == list(run.task.tensors)
+    if "entities" in raw:
+        found = [json.loads(one) for one in unpack_bytes(raw["entities"])]
+        assert [len(one) for one in found] == [
+            len(run.task.entities(output, offsets, run.labels))
+            for output, offsets in zip(outputs, split.offsets, strict=True)
+        ]
+    else:
+        name = "probabilities" if "probabilities" in raw else "score"
+        assert np.allclose(unpack_fp32(raw[name]), np.ravel(outputs), atol=1e-4)
+
+
+def test_another_tasks_call_is_refused_with_the_right_one(run, channel):
+    other = "Tag" if run.task.call != "Tag" else "Classify"
+    with pytest.raises(grpc.RpcError) as refused:
+        getattr(pb_grpc.StropStub(channel), other)(getattr(pb, f"{other}Request")(texts=["a film"]))
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert f"call {run.task.call} instead of {other}" in refused.value.details()
