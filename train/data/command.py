@@ -60,7 +60,7 @@ class SplitConfig:
     """Which file to split, and where to."""
 
     file: Path
-    """JSONL, CSV or Parquet with a text and a label in each row."""
+    """JSONL, CSV, TSV, Parquet or what datasets saved, with a text and a label in each row."""
     _: KW_ONLY
     out: Path
     """Folder for train.jsonl, validation.jsonl and test.jsonl."""

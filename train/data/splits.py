@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from strop.errors import InputError
 
 from ..examples import Example, read_examples
-from .rows import READERS
+from .rows import READERS, find_split
 
 SPLITS = ("train", "validation", "test")
 
@@ -126,14 +126,11 @@ def load_splits(
 
 
 def _split_file(folder: Path, name: str) -> Path:
-    found = [path for suffix in READERS if (path := folder / f"{name}{suffix}").is_file()]
-    if len(found) == 1:
-        return found[0]
-    kinds = ", ".join(f"{name}{suffix}" for suffix in READERS)
-    if found:
-        both = " and ".join(path.name for path in found)
-        raise InputError(f"{folder} has {both}; keep one of them")
-    raise InputError(f"{folder} has no {name} split ({kinds}); strop data split makes the three")
+    found = find_split(folder, name)
+    if found is None:
+        kinds = ", ".join(f"{name}{suffix}" for suffix in READERS)
+        raise InputError(f"{folder} has no {name} split ({kinds}); strop data split makes the three")
+    return found
 
 
 def _refuse_leak(folder: Path, parts: Mapping[str, tuple[Example, ...]]) -> None:
