@@ -6,47 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
-
-from cyclopts import Parameter
+from typing import Self
 
 from strop.errors import InputError
 
 from ..examples import Example, read_examples
+from .formats.arrow import is_saved
 from .rows import READERS, find_split
-
-SPLITS = ("train", "validation", "test")
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Shares:
-    """How much of the data goes to training and to choosing the checkpoint; the rest is the test."""
-
-    train_share: Annotated[float, Parameter(help="Share of the texts to learn from.")] = 0.70
-    validation_share: Annotated[
-        float, Parameter(help="Share that chooses the checkpoint. What is left is the test.")
-    ] = 0.15
-
-    def __post_init__(self) -> None:
-        """Raise ``InputError`` when a split would be empty."""
-        if min(self.train_share, self.validation_share, self.test_share) <= 0:
-            raise InputError(
-                f"--train-share {self.train_share} and --validation-share {self.validation_share}"
-                " must be above 0 and add up to less than 1: the rest is the test split"
-            )
-
-    @property
-    def test_share(self) -> float:
-        """What the other two leave."""
-        return round(1 - self.train_share - self.validation_share, 9)
-
-    def split_of(self, text: str) -> str:
-        """The split of a text, by its sha256 alone: it never moves, whatever else the data holds."""
-        place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
-        if place < self.train_share:
-            return "train"
-        return "validation" if place < self.train_share + self.validation_share else "test"
+from .shares import SPLITS, Counts, Shares
 
 
 @dataclass(frozen=True)
@@ -86,22 +53,33 @@ class Splits:
 
     def check(self, source: Path) -> Self:
         """Return itself, or raise ``InputError`` saying why nothing can be learnt from ``source``."""
-        for name, part in self.parts.items():
-            if not part:
-                raise InputError(f"{source}: its {name} split is empty; give it more texts")
-        counts = Counter(example.label for part in self.parts.values() for example in part)
-        if len(counts) < 2:
-            raise InputError(f"{source}: every label is {next(iter(counts))!r}; give two classes")
-        for label, count in counts.items():
-            if count == 1:
-                raise InputError(f"{source}: class {label!r} has one example; give it more or remove it")
-        for name in ("validation", "test"):
-            for label in {example.label for example in self.parts[name]} - set(self.labels):
-                raise InputError(
-                    f"{source}: label {label!r} is in the {name} split but not in train (which has"
-                    f" {', '.join(self.labels)}); give train examples of it"
-                )
+        counts = {name: Counter(example.label for example in part) for name, part in self.parts.items()}
+        check_sizes(source, counts)
+        check_classes(source, counts)
         return self
+
+
+def check_sizes(source: Path, counts: Counts) -> None:
+    """Raise ``InputError`` when a split has no rows."""
+    for name, part in counts.items():
+        if not part:
+            raise InputError(f"{source}: its {name} split is empty; give it more texts")
+
+
+def check_classes(source: Path, counts: Counts) -> None:
+    """Raise ``InputError`` saying why no classes can be learnt from rows that come to ``counts``."""
+    total = sum(counts.values(), Counter[str]())
+    if len(total) < 2:
+        raise InputError(f"{source}: every label is {next(iter(total))!r}; give two classes")
+    for label, count in total.items():
+        if count == 1:
+            raise InputError(f"{source}: class {label!r} has one example; give it more or remove it")
+    for name in ("validation", "test"):
+        for label in counts[name].keys() - counts["train"].keys():
+            raise InputError(
+                f"{source}: label {label!r} is in the {name} split but not in train (which has"
+                f" {', '.join(sorted(counts['train']))}); give train examples of it"
+            )
 
 
 def load_splits(
@@ -115,17 +93,18 @@ def load_splits(
 
     Raises ``InputError`` naming the file, the place, the value and the fix.
     """
-    if not path.is_dir():
+    if not path.is_dir() or is_saved(path):
         examples = read_examples(path, text_column, label_column)
         return Splits.of(examples, shares or Shares()).check(path)
     parts = {
-        name: tuple(read_examples(_split_file(path, name), text_column, label_column)) for name in SPLITS
+        name: tuple(read_examples(split_file(path, name), text_column, label_column)) for name in SPLITS
     }
     _refuse_leak(path, parts)
     return Splits(**parts).check(path)
 
 
-def _split_file(folder: Path, name: str) -> Path:
+def split_file(folder: Path, name: str) -> Path:
+    """The file, or folder that ``datasets`` saved, with a split; ``InputError`` when there is none."""
     found = find_split(folder, name)
     if found is None:
         kinds = ", ".join(f"{name}{suffix}" for suffix in READERS)
@@ -141,5 +120,6 @@ def _refuse_leak(folder: Path, parts: Mapping[str, tuple[Example, ...]]) -> None
             if other != name:
                 raise InputError(
                     f"{folder}: {example.text[:60]!r} is in {other} and in {name}; remove it from"
-                    " one of them, or scores will be too good to be true"
+                    " one of them, or scores will be too good to be true: strop data split"
+                    f" {folder} --out FOLDER --drop-leaked"
                 )
