@@ -6,6 +6,7 @@ app = App(name="data", help="Make, check and split labelled data.")
 # Named by import path, as the stages are: splitting must not pay for what checking loads.
 for _name, _target, _help in (
     ("split", "split:split", "Divide a labelled file into train, validation and test."),
+    ("check", "checks.command:check", "What is wrong with labelled data, row by row."),
     ("sentiment", "sentiment:sentiment", "Human-rated sentences as a three-class data set."),
     ("encoder", "sentiment:encoder", "Fetch a small English encoder, MiniLM-L6, and print its folder."),
 ):
