@@ -1,4 +1,4 @@
-"""``strop data``: fetch, split, check."""
+"""``strop data``: fetch, split, check, redact."""
 
 from cyclopts import App
 
@@ -7,6 +7,7 @@ app = App(name="data", help="Make, check and split labelled data.")
 for _name, _target, _help in (
     ("split", "split:split", "Divide a labelled file into train, validation and test."),
     ("check", "checks.command:check", "What is wrong with labelled data, row by row."),
+    ("redact", "redaction.command:redact", "Mask personal data before anything is trained."),
     ("sentiment", "sentiment:sentiment", "Human-rated sentences as a three-class data set."),
     ("encoder", "sentiment:encoder", "Fetch a small English encoder, MiniLM-L6, and print its folder."),
 ):
