@@ -33,7 +33,7 @@ def one_line(done, code):
     "command",
     [
         *("", "data", "train", "export", "inspect", "sign", "serve", "query", "bench", "tune"),
-        *("bench-serve", "demo"),
+        *("data split", "data check", "data redact", "bench-serve", "demo"),
     ],
 )
 def test_every_command_has_help(strop, command):

@@ -33,7 +33,7 @@ class TrainConfig:
 
     data: Path
     """A folder with train, validation and test files, or one file, which is split 70/15/15 by a
-    hash of the text. JSONL, CSV or Parquet."""
+    hash of the text. JSONL, CSV, TSV, Parquet, or what datasets saved."""
     _: KW_ONLY
     model: str
     """The encoder to start from: a Hugging Face model folder or hub id, of BERT's family. strop

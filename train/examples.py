@@ -1,16 +1,15 @@
 """Labelled examples out of the rows of one file, read as their task wants them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Self
 
 from strop.errors import InputError
 from strop.tasks import TASKS, Example, Label, Task
 
+from .data.fields import value_of
 from .data.rows import read_rows
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,13 @@ class Columns:
 
     def example(self, where: str, row: Mapping[str, object]) -> Example:
         """The example in a row; ``InputError`` names the place, the value and the fix."""
-        text = _value(where, row, self.text, "--text-column", self.task.read_text)
-        pair = self.pair and _value(where, row, self.pair, "--pair-column", self.task.read_text)
+        text = value_of(where, row, self.text, "--text-column", self.task.read_text)
+        pair = self.pair and value_of(where, row, self.pair, "--pair-column", self.task.read_text)
 
         def read_label(value: object) -> Label:
             return self.task.read_label(value, text)
 
-        return Example(text, _value(where, row, self.label, "--label-column", read_label), pair)
+        return Example(text, value_of(where, row, self.label, "--label-column", read_label), pair)
 
 
 DEFAULT_COLUMNS = Columns.of("text-classification")
@@ -73,31 +72,6 @@ def read_examples(path: Path, columns: Columns = DEFAULT_COLUMNS) -> list[Exampl
 def read_texts(path: Path, columns: Columns = DEFAULT_COLUMNS) -> list[str]:
     """Read the texts alone, labelled or not, in the file's own order; raises as ``read_examples``."""
     return [
-        _value(where, row, columns.text, "--text-column", columns.task.read_text)
+        value_of(where, row, columns.text, "--text-column", columns.task.read_text)
         for where, row in read_rows(path)
     ]
-
-
-def _value(
-    where: str,
-    row: Mapping[str, object],
-    column: str,
-    option: str,
-    read: Callable[[object], Value],
-) -> Value:
-    """What ``read`` makes of a column, every fault of it told with its place."""
-    if column not in row:
-        there = ", ".join(map(str, row)) or "no column"
-        raise InputError(f"{where} has no column {column!r}; it has: {there} (see {option})")
-    try:
-        value = read(row[column])
-        for part in value if isinstance(value, tuple) else (value,):
-            str(part).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{where}: {column!r} holds half a surrogate pair at character {error.start};"
-            " write the whole character"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{where}: {column!r} {error}") from error
-    return value

@@ -15,7 +15,8 @@ from strop.host import read_host, read_versions
 from .baseline import score_baselines
 from .batches import EncodedSplit
 from .config import TrainConfig
-from .data.splits import SPLITS, Splits
+from .data.shares import SPLITS
+from .data.splits import Splits
 from .device import in_bf16
 from .draft import Draft
 from .encoder import Encoder, tells_pairs_apart

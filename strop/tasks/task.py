@@ -1,7 +1,7 @@
 """What a task is: the contract that every stage works by."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -100,12 +100,7 @@ class Task(ABC):
         """Raise ``ValueError`` with the fix if nothing can be learnt from the splits, by their names."""
         known = self.labels(parts["train"])
         for name, part in parts.items():
-            for label in self.labels(part):
-                if label not in known:
-                    raise ValueError(
-                        f"label {label!r} is in the {name} split but not in train (which has"
-                        f" {', '.join(known)}); give train examples of it"
-                    )
+            refuse_unknown(name, self.labels(part), known)
 
     def named(self, examples: Sequence[Example]) -> list[str]:
         """Every label that is true of any of them, as often as it is; none where labels are numbers."""
@@ -159,3 +154,13 @@ class Task(ABC):
     @abstractmethod
     def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of texts that get the same answer from both."""
+
+
+def refuse_unknown(split: str, labels: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ``ValueError`` for a label of a split that training doesn't have."""
+    for label in labels:
+        if label not in known:
+            raise ValueError(
+                f"label {label!r} is in the {split} split but not in train (which has"
+                f" {', '.join(known)}); give train examples of it"
+            )

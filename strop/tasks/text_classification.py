@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .counted import CountedTask, joined, macro_f1, ratio, thirds
-from .task import Example, Outputs, Span, Tally
+from .task import Example, Outputs, Span, Tally, refuse_unknown
 
 
 class TextClassification(CountedTask):
@@ -37,13 +37,7 @@ class TextClassification(CountedTask):
 
     def refuse(self, parts: Mapping[str, Sequence[Example]]) -> None:
         """Also what has one class, or a class with one example, which some split then lacks."""
-        counts = Counter(label for part in parts.values() for label in self.named(part))
-        if len(counts) < 2:
-            raise ValueError(f"every label is {next(iter(counts))!r}; give two classes")
-        for label, count in counts.items():
-            if count == 1:
-                raise ValueError(f"class {label!r} has one example; give it more or remove it")
-        super().refuse(parts)
+        refuse_classes({name: Counter(self.named(part)) for name, part in parts.items()})
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> int:
         """The class's place among the labels."""
@@ -79,3 +73,15 @@ class TextClassification(CountedTask):
     def agreement(self, outputs: Outputs, reference: Outputs) -> float:
         """The share of texts that get the same class."""
         return float(np.mean(np.argmax(outputs, axis=1) == np.argmax(reference, axis=1)))
+
+
+def refuse_classes(counts: Mapping[str, Counter[str]]) -> None:
+    """Raise ``ValueError`` when classes, counted by split, can't be learnt from the split ``train``."""
+    total = sum(counts.values(), Counter[str]())
+    if len(total) < 2:
+        raise ValueError(f"every label is {next(iter(total))!r}; give two classes")
+    for label, count in total.items():
+        if count == 1:
+            raise ValueError(f"class {label!r} has one example; give it more or remove it")
+    for name, part in counts.items():
+        refuse_unknown(name, part, sorted(counts["train"]))

@@ -55,7 +55,7 @@ def test_whole_numbers_are_class_names_too(tmp_path: Path) -> None:
     [
         ("a.jsonl", b"", "a.jsonl has no rows"),
         ("a.csv", b"text,label\n", "a.csv has no rows"),
-        ("a.txt", b"x", r"can't be read; give a file that ends in .jsonl, .csv, .parquet"),
+        ("a.txt", b"x", r"can't be read; give a file that ends in .jsonl, .csv, .tsv, .parquet"),
         ("a.jsonl", b'{"text": "a"}', r"line 1 has no column 'label'; it has: text .*--label-col"),
         ("a.csv", b"txt,label\na,b\n", r"line 2 has no column 'text'; it has: txt, label"),
         ("a.csv", b"text,label\na,b\n,b\n", r"line 3: 'text' is empty"),

@@ -5,48 +5,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
-
-from cyclopts import Parameter
+from typing import Self
 
 from strop.errors import InputError
 from strop.tasks import Example, Task
+from strop.tasks.text_classification import refuse_classes
 
 from ..examples import DEFAULT_COLUMNS, Columns, read_examples
-from .rows import READERS
-
-SPLITS = ("train", "validation", "test")
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Shares:
-    """How much of the data goes to training and to choosing the checkpoint; the rest is the test."""
-
-    train_share: Annotated[float, Parameter(help="Share of the texts to learn from.")] = 0.70
-    validation_share: Annotated[
-        float, Parameter(help="Share that chooses the checkpoint. What is left is the test.")
-    ] = 0.15
-
-    def __post_init__(self) -> None:
-        """Raise ``InputError`` when a split would be empty."""
-        if min(self.train_share, self.validation_share, self.test_share) <= 0:
-            raise InputError(
-                f"--train-share {self.train_share} and --validation-share {self.validation_share}"
-                " must be above 0 and add up to less than 1: the rest is the test split"
-            )
-
-    @property
-    def test_share(self) -> float:
-        """What the other two leave."""
-        return round(1 - self.train_share - self.validation_share, 9)
-
-    def split_of(self, text: str) -> str:
-        """The split of a text, by its sha256 alone: it never moves, whatever else the data holds."""
-        place = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
-        if place < self.train_share:
-            return "train"
-        return "validation" if place < self.train_share + self.validation_share else "test"
+from .formats.arrow import is_saved
+from .rows import READERS, find_split
+from .shares import SPLITS, Counts, Shares
 
 
 @dataclass(frozen=True)
@@ -88,9 +56,7 @@ class Splits:
 
     def check(self, source: Path) -> Self:
         """Return itself, or raise ``InputError`` saying why nothing can be learnt from ``source``."""
-        for name, part in self.parts.items():
-            if not part:
-                raise InputError(f"{source}: its {name} split is empty; give it more texts")
+        check_sizes(source, {name: len(part) for name, part in self.parts.items()})
         try:
             self.task.refuse(self.parts)
         except ValueError as error:
@@ -98,27 +64,40 @@ class Splits:
         return self
 
 
+def check_sizes(source: Path, counts: Mapping[str, int]) -> None:
+    """Raise ``InputError`` when a split has no rows."""
+    for name, count in counts.items():
+        if not count:
+            raise InputError(f"{source}: its {name} split is empty; give it more texts")
+
+
+def check_classes(source: Path, counts: Counts) -> None:
+    """Raise ``InputError`` saying why no classes can be learnt from rows that come to ``counts``."""
+    try:
+        refuse_classes(counts)
+    except ValueError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
 def load_splits(path: Path, columns: Columns = DEFAULT_COLUMNS, shares: Shares | None = None) -> Splits:
     """Read a folder of train, validation and test files, or one file cut by ``shares``.
 
     Raises ``InputError`` naming the file, the place, the value and the fix.
     """
-    if not path.is_dir():
+    if not path.is_dir() or is_saved(path):
         return Splits.of(read_examples(path, columns), shares or Shares(), columns.task).check(path)
-    parts = {name: tuple(read_examples(_split_file(path, name), columns)) for name in SPLITS}
+    parts = {name: tuple(read_examples(split_file(path, name), columns)) for name in SPLITS}
     _refuse_leak(path, parts)
     return Splits(**parts, task=columns.task).check(path)
 
 
-def _split_file(folder: Path, name: str) -> Path:
-    found = [path for suffix in READERS if (path := folder / f"{name}{suffix}").is_file()]
-    if len(found) == 1:
-        return found[0]
-    kinds = ", ".join(f"{name}{suffix}" for suffix in READERS)
-    if found:
-        both = " and ".join(path.name for path in found)
-        raise InputError(f"{folder} has {both}; keep one of them")
-    raise InputError(f"{folder} has no {name} split ({kinds}); strop data split makes the three")
+def split_file(folder: Path, name: str) -> Path:
+    """The file, or folder that ``datasets`` saved, with a split; ``InputError`` when there is none."""
+    found = find_split(folder, name)
+    if found is None:
+        kinds = ", ".join(f"{name}{suffix}" for suffix in READERS)
+        raise InputError(f"{folder} has no {name} split ({kinds}); strop data split makes the three")
+    return found
 
 
 def _refuse_leak(folder: Path, parts: Mapping[str, tuple[Example, ...]]) -> None:
@@ -129,5 +108,6 @@ def _refuse_leak(folder: Path, parts: Mapping[str, tuple[Example, ...]]) -> None
             if other != name:
                 raise InputError(
                     f"{folder}: {example.text[:60]!r} is in {other} and in {name}; remove it from"
-                    " one of them, or scores will be too good to be true"
+                    " one of them, or scores will be too good to be true: strop data split"
+                    f" {folder} --out FOLDER --drop-leaked"
                 )

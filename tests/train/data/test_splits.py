@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.errors import InputError
-from strop.train.data.splits import SPLITS, Shares, Splits, load_splits
+from strop.train.data.shares import SPLITS, Shares
+from strop.train.data.splits import Splits, load_splits
 from strop.train.examples import Example
 
 TEXTS = st.lists(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
@@ -38,28 +39,6 @@ def test_a_text_stays_in_its_split_as_the_data_grows(texts: list[str], more: lis
     after = Splits.of(_examples(more + texts), Shares())
     for name in SPLITS:
         assert set(before.parts[name]) <= set(after.parts[name])
-
-
-@given(st.integers(0, 10**6))
-def test_the_shares_roughly_hold(start: int) -> None:
-    splits = Splits.of(_examples([f"text {start + n}" for n in range(2000)]), Shares(0.6, 0.3))
-    assert len(splits.train) / 2000 == pytest.approx(0.6, abs=0.07)
-    assert len(splits.validation) / 2000 == pytest.approx(0.3, abs=0.07)
-
-
-def test_the_split_of_a_text_is_pinned() -> None:
-    assert [Shares().split_of(text) for text in ("a", "b", "c", "d")] == [
-        "validation",
-        "train",
-        "train",
-        "train",
-    ]
-
-
-@pytest.mark.parametrize("shares", [(0.9, 0.2), (0.0, 0.5), (0.85, 0.15)])
-def test_shares_that_leave_a_split_empty_are_refused(shares: tuple[float, float]) -> None:
-    with pytest.raises(InputError, match=r"--train-share .* add up to less than 1"):
-        Shares(*shares)
 
 
 def test_a_folder_of_splits_is_read_as_it_stands(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""strop data: the demonstration's sentences, and a user's own file."""
+"""strop data sentiment and encoder: the demonstration's sentences and model."""
 
 import json
 from pathlib import Path
@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from strop.errors import InputError
-from strop.train.data.command import SentimentConfig, SplitConfig, encoder, sentiment, split
+from strop.train.data.sentiment import SentimentConfig, encoder, sentiment
+from strop.train.data.shares import SPLITS, Shares
 from strop.train.data.sources import ENCODER, SENTENCE_KINDS, SENTENCES
-from strop.train.data.splits import SPLITS, Shares, load_splits
-from strop.train.examples import Columns
 
 RATINGS = {"superb": "2.1", "so-so": "0.5", "poor": "-0.51"}
 
@@ -72,7 +71,7 @@ def test_preparing_again_changes_nothing_and_never_overwrites(tmp_path: Path, ca
     before = _rows(tmp_path / "s")
     sentiment(config)
     with pytest.raises(InputError, match=r"train.jsonl exists and differs"):
-        sentiment(config, shares=Shares(0.5, 0.25))
+        sentiment(config, shares=Shares("2:1:1"))
     assert _rows(tmp_path / "s") == before
     assert sorted(path.name for path in (tmp_path / "s").iterdir()) == sorted(
         f"{name}.jsonl" for name in SPLITS
@@ -84,22 +83,3 @@ def test_the_encoders_folder_is_all_that_is_printed(
 ) -> None:
     encoder(cache=cache)
     assert capsys.readouterr().out == f"{ENCODER.folder(cache)}\n"
-
-
-def test_a_users_file_is_split_as_training_would_split_it(tmp_path: Path) -> None:
-    file = tmp_path / "mine.csv"
-    rows = "".join(f"text {number},{'yes' if number % 2 else 'no'}\n" for number in range(100))
-    file.write_text(f"body,verdict\n{rows}")
-    split(SplitConfig(file, out=tmp_path / "o", text_column="body", label_column="verdict"))
-    direct = load_splits(file, Columns.of("text-classification", text="body", label="verdict"))
-    assert load_splits(tmp_path / "o") == direct
-    assert len(direct.train) > len(direct.validation)
-
-
-def test_a_bad_file_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    (tmp_path / "mine.jsonl").write_text('{"text": "a", "label": ""}')
-    with pytest.raises(InputError, match="line 1: 'label' is empty"):
-        split(SplitConfig(tmp_path / "mine.jsonl", out=tmp_path / "o"))
-    assert not (tmp_path / "o").exists()
-    with pytest.raises(InputError, match="is a folder; give one labelled file"):
-        split(SplitConfig(tmp_path, out=tmp_path / "o"))

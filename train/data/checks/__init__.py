@@ -1,0 +1,1 @@
+"""Checks of labelled data, each a function from rows to findings."""
