@@ -8,17 +8,17 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 from strop.host import usable_cores
-from strop.options import flag, require_at_least
+from strop.options import require_at_least
 
-Method = Literal["lora", "full"]
+from .methods.options import MethodOptions
+
 Metric = Literal["accuracy", "macro_f1"]
 Precision = Literal["auto", "bf16", "fp32"]
 
 
-@Parameter(name="*")
 @dataclass(frozen=True)
-class TrainConfig:
-    """What to fine-tune, on what, and how."""
+class BasicOptions:
+    """What to fine-tune, on what, and for how long."""
 
     data: Path
     """A folder with train, validation and test files, or one file, which is split 70/15/15 by a
@@ -33,24 +33,10 @@ class TrainConfig:
     """The column with the text."""
     label_column: str = "label"
     """The column with the class name."""
-    method: Method = "lora"
-    """lora trains small added matrices and the head: quick, little memory. full trains every
-    weight: for much data, or where lora stays short of what you need."""
-    lora_rank: int = 16
-    """Rank of the added matrices. Raise it if the training loss stays high; 4 to 64 is usual."""
-    lora_alpha: int | None = None
-    """Scale of the added matrices. Default: twice the rank, which keeps the learning rate right
-    when the rank changes."""
-    lora_dropout: float = 0.0
-    """Share of LoRA's inputs dropped in training. Try 0.05 to 0.1 where a few hundred examples are
-    learnt by heart; on a CPU it makes a step about a quarter slower."""
     epochs: int = 3
     """Passes over the training split at most. More while the validation score still rises."""
     batch_size: int = 32
     """Texts in a step. More is steadier and needs memory; raise the learning rate with it."""
-    learning_rate: float | None = None
-    """Peak of the linear schedule. Default: 1e-3 for lora, 5e-5 for full. Halve it if the loss
-    jumps about."""
     weight_decay: float = 0.01
     """Pull of the trained weights towards zero. Raise it when validation loss rises early."""
     warmup_share: float = 0.06
@@ -80,7 +66,6 @@ class TrainConfig:
         """Raise ``InputError`` naming the option, its value and the fix."""
         require_at_least(
             self,
-            lora_rank=1,
             epochs=1,
             batch_size=1,
             max_tokens=3,
@@ -90,32 +75,25 @@ class TrainConfig:
             threads=0,
             weight_decay=0,
         )
-        for name in ("lora_alpha", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"{flag(name)} is {value}; it must be above 0")
-        for name in ("lora_dropout", "warmup_share"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise InputError(f"{flag(name)} is {value}; give a share from 0 to below 1")
+        if not 0 <= self.warmup_share < 1:
+            raise InputError(f"--warmup-share is {self.warmup_share}; give a share from 0 to below 1")
         if self.text_column == self.label_column:
             raise InputError(
                 f"--text-column and --label-column are both {self.text_column!r}; name two columns"
             )
 
     @property
-    def peak_learning_rate(self) -> float:
-        """The learning rate, with its default resolved by method."""
-        if self.learning_rate is not None:
-            return self.learning_rate
-        return 1e-3 if self.method == "lora" else 5e-5
-
-    @property
-    def alpha(self) -> int:
-        """LoRA's alpha, with its default resolved."""
-        return 2 * self.lora_rank if self.lora_alpha is None else self.lora_alpha
-
-    @property
     def thread_count(self) -> int:
         """Threads, with 0 resolved for this process."""
         return self.threads or usable_cores()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainConfig(MethodOptions, BasicOptions):
+    """What to fine-tune, on what, and how."""
+
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` naming the option, its value and the fix."""
+        BasicOptions.__post_init__(self)
+        MethodOptions.__post_init__(self)

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from transformers import PreTrainedModel, set_seed
+from torch import nn
+from transformers import set_seed
 
 from strop.host import read_host, read_versions
 
@@ -19,13 +20,13 @@ from .data.splits import SPLITS, Splits
 from .device import in_bf16
 from .draft import Draft
 from .encoder import Encoder
-from .loop import fit
+from .loop import fit, steps_per_epoch
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .predict import predict
 from .report import REPORT_FILE, Report
 from .run import TOKENIZER_FOLDER
 from .scores import Scores
-from .weights import load_weights, save_weights, trainable
+from .weights import load_to_score, save_weights, trainable
 
 PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")
 
@@ -40,13 +41,14 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
     torch.set_num_threads(config.thread_count)
     set_seed(config.seed)
     encoder = Encoder.open(config.model)
-    encoder.require_tokens(config.max_tokens)
+    encoder.require_tokens(config.max_tokens, config.extra_tokens)
     tokenizer = encoder.tokenizer()
-    model = trainable(encoder, splits.labels, config)
     items = {
         name: encode(part, tokenizer, splits.labels, config.max_tokens)
         for name, part in splits.parts.items()
     }
+    steps = config.epochs * steps_per_epoch(len(splits.train), config)
+    model = trainable(encoder, splits.labels, config, steps)
     draft = Draft.begin(config, encoder.name, splits.sha256)
     pad = encoder.config.pad_token_id
     history = fit(
@@ -60,7 +62,8 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
     Console(stderr=True).print("scoring the validation and test splits, and two baselines")
     tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     save_weights(model, draft.root)
-    report = _report(config, splits, items, load_weights(draft.root, encoder.name, splits.labels), pad)
+    finished = load_to_score(draft.root, encoder.name, splits.labels, config.method)
+    report = _report(config, splits, items, finished, pad)
     _draw(draft, report, splits.labels, history)
     draft.finish(
         {
@@ -78,7 +81,7 @@ def _report(
     config: TrainConfig,
     splits: Splits,
     items: Mapping[str, Sequence[Item]],
-    model: PreTrainedModel,
+    model: nn.Module,
     pad_token_id: int,
 ) -> Report:
     """Scores of the model as it was read back from disk."""

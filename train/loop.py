@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import PeftModel
-from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel, Trainer
+from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel
 from transformers import TrainerCallback as Callback
 from transformers.trainer_callback import PrinterCallback
 from transformers.training_args import TrainingArguments
@@ -19,6 +19,7 @@ from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
 from .device import in_bf16
 from .scores import headline
+from .trainer import StropTrainer
 
 EVALUATION_BATCH = 64
 LOG_EVERY = 10
@@ -30,15 +31,9 @@ class InterruptError(StropError):
     exit_code = 130
 
 
-class _GroupingTrainer(Trainer):
-    """Groups training texts by length; transformers' own sampler can't resume within an epoch."""
-
-    def __init__(self, *, sampler: LengthGroupedSampler, **options: Any) -> None:
-        super().__init__(**options)
-        self._sampler = sampler
-
-    def _get_train_sampler(self, train_dataset: object = None) -> LengthGroupedSampler:
-        return self._sampler
+def steps_per_epoch(examples: int, config: TrainConfig) -> int:
+    """Optimiser steps that one pass over so many training examples takes."""
+    return -(-examples // config.batch_size)
 
 
 def fit(
@@ -55,11 +50,14 @@ def fit(
     Goes on from the last checkpoint in ``checkpoints`` if there is one. Returns what was measured
     on the way, one row for each logged step or evaluation. Raises ``InterruptError`` after a Ctrl-C.
     """
-    steps_per_epoch = -(-len(train) // config.batch_size)
-    schedule = EvaluationSchedule(steps_per_epoch, config.epochs, config.evaluations_per_epoch)
+    schedule = EvaluationSchedule(
+        steps_per_epoch(len(train), config), config.epochs, config.evaluations_per_epoch
+    )
     interrupt, bar = Interrupt(), ProgressBar()
     callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
-    trainer = _GroupingTrainer(
+    if isinstance(model, PeftModel) and config.chosen_method.callback:
+        callbacks.append(config.chosen_method.callback(model))
+    trainer = StropTrainer(
         model=model,
         args=_arguments(config, checkpoints, schedule.last),
         sampler=LengthGroupedSampler(

@@ -1,38 +1,47 @@
-"""Which weights are trained, and how they lie in a run directory: an adapter, or a whole model."""
+"""What is trained of a model, and how it lies in a run directory: an adapter, or a whole model."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import PeftModel, TaskType, get_peft_model
+from torch import nn
 from transformers import PreTrainedModel
 
 from strop.errors import InputError
 
 from .adapter import ADAPTER_FOLDER, Adapter
-from .config import TrainConfig
+from .attach import attach
 from .encoder import Encoder
 from .merge import merged_classifier
+from .methods import METHODS
+from .methods.options import MethodOptions
 
 MODEL_FOLDER = "model"
+TASK = TaskType.SEQ_CLS
+"""What peft calls the task; it decides which head is trained whole."""
 
 
-def trainable(encoder: Encoder, labels: Sequence[str], config: TrainConfig) -> PreTrainedModel | PeftModel:
-    """A classifier to train: all of it, or a LoRA on each linear layer and the whole head."""
+def trainable(
+    encoder: Encoder, labels: Sequence[str], options: MethodOptions, steps: int
+) -> PreTrainedModel | PeftModel:
+    """A classifier to train for so many steps: what the method trains of it, and the whole head.
+
+    Raises ``InputError`` when the method doesn't fit the encoder.
+    """
     model, untrained = encoder.classifier(labels)
-    if config.method == "full":
+    method = options.chosen_method
+    if method.settings is None:
         return model
-    return get_peft_model(
-        model,
-        LoraConfig(
-            task_type=TaskType.SEQ_CLS,
-            r=config.lora_rank,
-            lora_alpha=config.alpha,
-            lora_dropout=config.lora_dropout,
-            target_modules="all-linear",
-            modules_to_save=sorted({*untrained, "classifier"}),
-        ),
-    )
+    config = method.settings(options, model, steps)
+    config.task_type = TASK
+    config.modules_to_save = sorted({*untrained, "classifier"})  # type: ignore[attr-defined]
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        raise InputError(
+            f"--method {method.name} doesn't fit {encoder.name} ({error}); choose another method"
+        ) from error
 
 
 def save_weights(model: PreTrainedModel | PeftModel, root: Path) -> None:
@@ -57,7 +66,7 @@ def load_weights(
 ) -> PreTrainedModel:
     """The classifier of a run directory, its adapter and ``further`` ones merged, as ``merge`` leaves it.
 
-    Raises ``InputError`` when the base model or an adapter can't be had, or doesn't fit.
+    Raises ``InputError`` when the base model or an adapter can't be had, doesn't fit or can't be merged.
     """
     whole = root / MODEL_FOLDER
     if not whole.is_dir():
@@ -65,3 +74,12 @@ def load_weights(
     if own_weight != 1.0:
         raise InputError(f"--own-weight is {own_weight}, but {root} has no adapter to weigh; leave it out")
     return merged_classifier(str(whole), labels, None, further)
+
+
+def load_to_score(root: Path, base_model: str, labels: Sequence[str], method: str) -> nn.Module:
+    """The classifier of a run directory as ``load_weights`` has it, or unmerged if it can't be merged."""
+    if not METHODS[method].virtual_tokens:
+        return load_weights(root, base_model, labels)
+    encoder = Encoder.open(base_model)
+    model, _ = encoder.classifier(labels)
+    return attach(model, Adapter(root / ADAPTER_FOLDER), encoder.name)

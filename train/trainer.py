@@ -1,0 +1,47 @@
+"""transformers' Trainer, as Strop trains: batches of like lengths, checkpoints that go on exactly."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import Sampler
+from transformers import Trainer
+
+CHECKPOINT_FILE = "trained.safetensors"
+
+
+class StropTrainer(Trainer):
+    """Takes its order from a sampler that can resume within an epoch; transformers' own can't.
+
+    A checkpoint is every trained tensor as it is. What peft writes is what an adapter needs to answer,
+    which is too little to go on with: p-tuning without its network, AdaLoRA cut to its ranks.
+    """
+
+    def __init__(self, *, sampler: Sampler[int], **options: Any) -> None:
+        super().__init__(**options)
+        self._sampler = sampler
+
+    def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
+        return self._sampler
+
+    def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
+        folder = Path(str(output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        trained = {name: one.detach().contiguous() for name, one in _trained(self.model)}
+        save_file(trained, folder / CHECKPOINT_FILE)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        stored = load_file(Path(resume_from_checkpoint) / CHECKPOINT_FILE)
+        with torch.no_grad():
+            for name, parameter in _trained(self.model):
+                parameter.copy_(stored[name])
+
+    def _load_best_model(self) -> None:
+        self._load_from_checkpoint(str(self.state.best_model_checkpoint))
+
+
+def _trained(model: nn.Module | None) -> list[tuple[str, nn.Parameter]]:
+    assert model is not None  # noqa: S101
+    return [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
