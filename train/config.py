@@ -10,6 +10,7 @@ from strop.errors import InputError
 from strop.host import usable_cores
 from strop.options import require_at_least
 
+from .losses.options import LossOptions
 from .methods.options import MethodOptions
 
 Metric = Literal["accuracy", "macro_f1"]
@@ -37,8 +38,6 @@ class BasicOptions:
     """Passes over the training split at most. More while the validation score still rises."""
     batch_size: int = 32
     """Texts in a step. More is steadier and needs memory; raise the learning rate with it."""
-    weight_decay: float = 0.01
-    """Pull of the trained weights towards zero. Raise it when validation loss rises early."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs to its peak."""
     max_tokens: int = 256
@@ -73,7 +72,6 @@ class BasicOptions:
             patience=1,
             seed=0,
             threads=0,
-            weight_decay=0,
         )
         if not 0 <= self.warmup_share < 1:
             raise InputError(f"--warmup-share is {self.warmup_share}; give a share from 0 to below 1")
@@ -90,10 +88,11 @@ class BasicOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class TrainConfig(MethodOptions, BasicOptions):
+class TrainConfig(LossOptions, MethodOptions, BasicOptions):
     """What to fine-tune, on what, and how."""
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
         BasicOptions.__post_init__(self)
         MethodOptions.__post_init__(self)
+        LossOptions.__post_init__(self)

@@ -21,6 +21,7 @@ from .device import in_bf16
 from .draft import Draft
 from .encoder import Encoder
 from .loop import fit, steps_per_epoch
+from .losses.objective import make_objective
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .predict import predict
 from .report import REPORT_FILE, Report
@@ -49,6 +50,7 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
     }
     steps = config.epochs * steps_per_epoch(len(splits.train), config)
     model = trainable(encoder, splits.labels, config, steps)
+    objective = make_objective(config, [item["labels"] for item in items["train"]], len(splits.labels))
     draft = Draft.begin(config, encoder.name, splits.sha256)
     pad = encoder.config.pad_token_id
     history = fit(
@@ -56,6 +58,7 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
         items["train"],
         items["validation"],
         pad_token_id=pad,
+        objective=objective,
         config=config,
         checkpoints=draft.checkpoints,
     )

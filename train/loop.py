@@ -18,6 +18,8 @@ from .batches import Collator, Item, LengthGroupedSampler, longest_first
 from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
 from .device import in_bf16
+from .losses.adversary import Adversary
+from .losses.objective import Objective
 from .scores import headline
 from .trainer import StropTrainer
 
@@ -42,6 +44,7 @@ def fit(
     validation: Sequence[Item],
     *,
     pad_token_id: int,
+    objective: Objective,
     config: TrainConfig,
     checkpoints: Path,
 ) -> list[dict[str, Any]]:
@@ -57,8 +60,11 @@ def fit(
     callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
     if isinstance(model, PeftModel) and config.chosen_method.callback:
         callbacks.append(config.chosen_method.callback(model))
+    adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
     trainer = StropTrainer(
         model=model,
+        objective=objective,
+        adversary=adversary,
         args=_arguments(config, checkpoints, schedule.last),
         sampler=LengthGroupedSampler(
             [len(item["input_ids"]) for item in train], config.batch_size, config.seed

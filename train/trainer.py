@@ -1,13 +1,17 @@
 """transformers' Trainer, as Strop trains: batches of like lengths, checkpoints that go on exactly."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import Trainer
+
+from .losses.adversary import Adversary
+from .losses.objective import Objective
 
 CHECKPOINT_FILE = "trained.safetensors"
 
@@ -19,12 +23,38 @@ class StropTrainer(Trainer):
     which is too little to go on with: p-tuning without its network, AdaLoRA cut to its ranks.
     """
 
-    def __init__(self, *, sampler: Sampler[int], **options: Any) -> None:
+    def __init__(
+        self, *, sampler: Sampler[int], objective: Objective, adversary: Adversary | None, **options: Any
+    ) -> None:
         super().__init__(**options)
         self._sampler = sampler
+        self._objective = objective
+        self._adversary = adversary
+        # An objective is a mean; several batches in a step are to weigh as much as one.
+        self.loss_is_scaled_for_ga = False
 
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
         return self._sampler
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
+    ) -> Tensor:
+        """A forward and a backward pass, or several where an adversary wants them."""
+        step = partial(super().training_step, model, inputs, num_items_in_batch)
+        return self._adversary.train_through(step) if self._adversary else step()
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The objective in training; the model's own loss in evaluation, so that runs compare."""
+        if not model.training:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        loss = self._objective(model, inputs)
+        return loss * self._adversary.weight if self._adversary else loss
 
     def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
         folder = Path(str(output_dir))

@@ -12,10 +12,11 @@ from strop.errors import InputError
 
 from .adapter import ADAPTER_FOLDER, Adapter
 from .attach import attach
+from .config import TrainConfig
 from .encoder import Encoder
+from .losses.dropout import set_dropout
 from .merge import merged_classifier
 from .methods import METHODS
-from .methods.options import MethodOptions
 
 MODEL_FOLDER = "model"
 TASK = TaskType.SEQ_CLS
@@ -23,21 +24,22 @@ TASK = TaskType.SEQ_CLS
 
 
 def trainable(
-    encoder: Encoder, labels: Sequence[str], options: MethodOptions, steps: int
+    encoder: Encoder, labels: Sequence[str], config: TrainConfig, steps: int
 ) -> PreTrainedModel | PeftModel:
     """A classifier to train for so many steps: what the method trains of it, and the whole head.
 
     Raises ``InputError`` when the method doesn't fit the encoder.
     """
     model, untrained = encoder.classifier(labels)
-    method = options.chosen_method
+    set_dropout(model, config.encoder_dropout, config.head_dropout)
+    method = config.chosen_method
     if method.settings is None:
         return model
-    config = method.settings(options, model, steps)
-    config.task_type = TASK
-    config.modules_to_save = sorted({*untrained, "classifier"})  # type: ignore[attr-defined]
+    settings = method.settings(config, model, steps)
+    settings.task_type = TASK
+    settings.modules_to_save = sorted({*untrained, "classifier"})  # type: ignore[attr-defined]
     try:
-        return get_peft_model(model, config)
+        return get_peft_model(model, settings)
     except ValueError as error:
         raise InputError(
             f"--method {method.name} doesn't fit {encoder.name} ({error}); choose another method"

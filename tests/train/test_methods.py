@@ -19,6 +19,7 @@ from strop.train.command import train
 from strop.train.config import TrainConfig
 from strop.train.encoder import PACKABLE, Encoder
 from strop.train.loop import InterruptError, fit, steps_per_epoch
+from strop.train.losses.objective import own_loss
 from strop.train.methods import METHODS
 from strop.train.run import Run
 from strop.train.weights import load_to_score, save_weights, trainable
@@ -62,7 +63,7 @@ def _trained(config: TrainConfig, checkpoints: Path, items: Sequence[Item]) -> d
     set_seed(config.seed)
     encoder = Encoder.open(config.model)
     model = trainable(encoder, LABELS, config, config.epochs * steps_per_epoch(len(items), config))
-    fit(model, items, _items(8), pad_token_id=1, config=config, checkpoints=checkpoints)
+    fit(model, items, _items(8), pad_token_id=1, objective=own_loss, config=config, checkpoints=checkpoints)
     return {name: one.detach() for name, one in model.named_parameters() if one.requires_grad}
 
 
