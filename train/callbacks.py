@@ -71,8 +71,8 @@ class _RateColumn(ProgressColumn):
 class ProgressBar(TrainerCallback):
     """A bar with rate and time left, and a line for each evaluation, on standard error."""
 
-    def __init__(self) -> None:
-        self._console = Console(file=sys.stderr, highlight=False)
+    def __init__(self, shown: bool = True) -> None:
+        self._console = Console(file=sys.stderr, highlight=False, quiet=not shown)
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(),

@@ -7,14 +7,13 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from strop.errors import InputError
-from strop.host import usable_cores
 from strop.options import require_at_least
 
 from .losses.options import LossOptions
 from .methods.options import MethodOptions
+from .running import RunningOptions
 
 Metric = Literal["accuracy", "macro_f1"]
-Precision = Literal["auto", "bf16", "fp32"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,6 @@ class BasicOptions:
     """The column with the class name."""
     epochs: int = 3
     """Passes over the training split at most. More while the validation score still rises."""
-    batch_size: int = 32
-    """Texts in a step. More is steadier and needs memory; raise the learning rate with it."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs to its peak."""
     max_tokens: int = 256
@@ -53,25 +50,21 @@ class BasicOptions:
     accuracy counts every text alike."""
     seed: int = 0
     """Of the head's first weights, the order of texts and dropout. Two seeds show the noise."""
-    precision: Precision = "auto"
-    """Numbers that the matrices are multiplied in; the weights stay fp32. auto is bf16 where this
-    machine has instructions for it (two to three times as quick), fp32 elsewhere."""
-    threads: int = 0
-    """CPU threads to compute with; 0 means one for each core that this process may use."""
     resume: Annotated[bool, Parameter(negative="")] = False
     """Go on with the interrupted run in --out, from its last checkpoint."""
+    check: Annotated[bool, Parameter(negative="")] = False
+    """Only look whether data, model and options fit together, and how much memory it would take; write
+    nothing."""
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
         require_at_least(
             self,
             epochs=1,
-            batch_size=1,
             max_tokens=3,
             evaluations_per_epoch=1,
             patience=1,
             seed=0,
-            threads=0,
         )
         if not 0 <= self.warmup_share < 1:
             raise InputError(f"--warmup-share is {self.warmup_share}; give a share from 0 to below 1")
@@ -80,15 +73,10 @@ class BasicOptions:
                 f"--text-column and --label-column are both {self.text_column!r}; name two columns"
             )
 
-    @property
-    def thread_count(self) -> int:
-        """Threads, with 0 resolved for this process."""
-        return self.threads or usable_cores()
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class TrainConfig(LossOptions, MethodOptions, BasicOptions):
+class TrainConfig(RunningOptions, LossOptions, MethodOptions, BasicOptions):
     """What to fine-tune, on what, and how."""
 
     def __post_init__(self) -> None:
@@ -96,3 +84,8 @@ class TrainConfig(LossOptions, MethodOptions, BasicOptions):
         BasicOptions.__post_init__(self)
         MethodOptions.__post_init__(self)
         LossOptions.__post_init__(self)
+        RunningOptions.__post_init__(self)
+        if self.gradient_checkpointing and self.method == "prefix":
+            raise InputError(
+                "--gradient-checkpointing would lose the keys of --method prefix; leave it out"
+            )

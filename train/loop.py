@@ -1,14 +1,21 @@
 """The training loop: transformers' Trainer, its best checkpoint kept, an interrupt obeyed."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from peft import PeftModel
+from torch.utils.tensorboard import SummaryWriter
 from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel
 from transformers import TrainerCallback as Callback
+from transformers.integrations.integration_utils import (
+    TensorBoardCallback,
+    is_mlflow_available,
+    is_wandb_available,
+)
 from transformers.trainer_callback import PrinterCallback
 from transformers.training_args import TrainingArguments
 
@@ -17,14 +24,18 @@ from strop.errors import StropError
 from .batches import Collator, Item, LengthGroupedSampler, longest_first
 from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
-from .device import in_bf16
+from .device import arithmetic
 from .losses.adversary import Adversary
 from .losses.objective import Objective
+from .processes import is_main, process_count
+from .run import CHECKPOINTS_FOLDER, TENSORBOARD_FOLDER
 from .scores import headline
 from .trainer import StropTrainer
 
 EVALUATION_BATCH = 64
 LOG_EVERY = 10
+TRACKERS: Mapping[str, Callable[[], bool]] = {"wandb": is_wandb_available, "mlflow": is_mlflow_available}
+"""Experiment trackers that are told everything where they are installed."""
 
 
 class InterruptError(StropError):
@@ -35,7 +46,8 @@ class InterruptError(StropError):
 
 def steps_per_epoch(examples: int, config: TrainConfig) -> int:
     """Optimiser steps that one pass over so many training examples takes."""
-    return -(-examples // config.batch_size)
+    batches = math.ceil(examples / config.batch_size)
+    return math.ceil(math.ceil(batches / process_count()) / config.accumulation)
 
 
 def fit(
@@ -46,18 +58,23 @@ def fit(
     pad_token_id: int,
     objective: Objective,
     config: TrainConfig,
-    checkpoints: Path,
+    out: Path,
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and leave it with the weights of its best checkpoint.
 
-    Goes on from the last checkpoint in ``checkpoints`` if there is one. Returns what was measured
-    on the way, one row for each logged step or evaluation. Raises ``InterruptError`` after a Ctrl-C.
+    Goes on from the last checkpoint in the run directory ``out`` if there is one, and writes there what
+    TensorBoard shows. Returns what was measured on the way, one row for each logged step or
+    evaluation. Raises ``InterruptError`` after a Ctrl-C.
     """
+    checkpoints = out / CHECKPOINTS_FOLDER
+    last = last_checkpoint(checkpoints)
     schedule = EvaluationSchedule(
         steps_per_epoch(len(train), config), config.epochs, config.evaluations_per_epoch
     )
-    interrupt, bar = Interrupt(), ProgressBar()
+    interrupt, bar = Interrupt(), ProgressBar(shown=is_main())
     callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
+    if is_main():
+        callbacks.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
     if isinstance(model, PeftModel) and config.chosen_method.callback:
         callbacks.append(config.chosen_method.callback(model))
     adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
@@ -77,7 +94,6 @@ def fit(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    last = last_checkpoint(checkpoints)
     with interrupt, bar:
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if interrupt.asked:
@@ -92,11 +108,22 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint; the trainer's state is the last file it writes into one."""
     states = folder.glob("checkpoint-*/trainer_state.json")
     found = (state.parent for state in states)
-    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+    return max(found, key=_step, default=None)
+
+
+def _tensorboard(folder: Path, last: Path | None) -> TensorBoardCallback:
+    """Writes losses and scores for TensorBoard, over what was written after the last checkpoint."""
+    begun = None if last is None else _step(last) + 1
+    return TensorBoardCallback(SummaryWriter(str(folder), purge_step=begun))  # type: ignore[no-untyped-call]
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.partition("-")[2])
 
 
 def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
+    numbers = arithmetic(config.precision)
     return TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=config.epochs,
@@ -109,7 +136,11 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         optim="adamw_torch_fused",
         seed=config.seed,
         use_cpu=not on_gpu,
-        bf16=in_bf16(config.precision),
+        bf16=numbers == "bf16",
+        fp16=numbers == "fp16",
+        tf32=numbers == "tf32",
+        gradient_accumulation_steps=config.accumulation,
+        activation_checkpointing=config.gradient_checkpointing,
         dataloader_pin_memory=on_gpu,
         logging_steps=LOG_EVERY,
         # Never reached: EvaluationSchedule says when, these say what goes with it.
@@ -123,9 +154,11 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
         label_names=["labels"],
         disable_tqdm=True,
-        report_to="none",
+        run_name=config.out.name,
+        report_to=[name for name, installed in TRACKERS.items() if installed()],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from .cost import TrainingCost
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
 from .scores import Scores
 
@@ -24,6 +25,7 @@ class Report:
     test: Scores
     baselines: Mapping[str, Mapping[str, float]]
     """``accuracy`` and ``macro_f1`` on the test split."""
+    cost: TrainingCost
 
     def class_rows(self) -> list[tuple[str, ...]]:
         """Cells for ``CLASS_COLUMNS``, on the test split."""
@@ -60,6 +62,7 @@ class Report:
             "",
             f"{Path(settings['model']).name} fine-tuned on {Path(settings['data']).name}. On the",
             f"validation split, which chose the checkpoint: accuracy {validation}.",
+            f"{self.cost}.",
             "",
             *_markdown_table(MODEL_COLUMNS, self.model_rows()),
             "",

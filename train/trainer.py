@@ -50,9 +50,13 @@ class StropTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """The objective in training; the model's own loss in evaluation, so that runs compare."""
+        """The objective in training; the model's own loss in evaluation, so that runs compare.
+
+        transformers would multiply the latter by the number of processes.
+        """
         if not model.training:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            outputs = model(**inputs)
+            return (outputs.loss, outputs) if return_outputs else outputs.loss
         loss = self._objective(model, inputs)
         return loss * self._adversary.weight if self._adversary else loss
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from strop.train.batches import Collator, Item, LengthGroupedSampler
-from strop.train.device import best_device, in_bf16
+from strop.train.device import arithmetic, best_device
 
 UNLABELLED = -100
 """The class of a text without one: what torch's cross entropy leaves out."""
@@ -74,7 +74,7 @@ def teach(
         sampler.set_epoch(epoch)
         for batch in loader:
             inputs = {name: value.to(device) for name, value in batch.items()}
-            with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16("auto")):
+            with torch.autocast(device.type, torch.bfloat16, enabled=arithmetic("auto") == "bf16"):
                 loss = _loss(student, teacher, kept, inputs)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, LARGEST_GRADIENT)

@@ -59,11 +59,11 @@ class _Interrupted(list[Item]):
         return super().__getitem__(place)
 
 
-def _trained(config: TrainConfig, checkpoints: Path, items: Sequence[Item]) -> dict[str, Tensor]:
+def _trained(config: TrainConfig, out: Path, items: Sequence[Item]) -> dict[str, Tensor]:
     set_seed(config.seed)
     encoder = Encoder.open(config.model)
     model = trainable(encoder, LABELS, config, config.epochs * steps_per_epoch(len(items), config))
-    fit(model, items, _items(8), pad_token_id=1, objective=own_loss, config=config, checkpoints=checkpoints)
+    fit(model, items, _items(8), pad_token_id=1, objective=own_loss, config=config, out=out)
     return {name: one.detach() for name, one in model.named_parameters() if one.requires_grad}
 
 
