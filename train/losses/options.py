@@ -9,7 +9,7 @@ from strop.errors import InputError
 from strop.options import flag, require_at_least
 
 T = TypeVar("T")
-Option = Annotated[T, Parameter(group=Group.create_ordered("What is minimised"))]
+Option = Annotated[T, Parameter(group=Group("What is minimised", sort_key=2))]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,7 +53,7 @@ METHODS: Mapping[str, Method] = {
         ),
         Method(
             "dora",
-            "lora with each weight's length trained apart: often better at low rank, a third slower",
+            "lora with the length of each neuron's weights trained apart: can win at low rank, slower",
             1e-3,
             _load("low_rank", "dora"),
         ),

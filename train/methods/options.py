@@ -11,7 +11,7 @@ from strop.options import flag, require_at_least
 from . import METHODS, Method
 
 T = TypeVar("T")
-GROUP = Group.create_ordered("What is trained")
+GROUP = Group("What is trained", sort_key=1)
 Option = Annotated[T, Parameter(group=GROUP)]
 
 METHOD_HELP = "\n".join(
