@@ -60,7 +60,7 @@ METHODS: Mapping[str, Method] = {
         Method(
             "adalora",
             "lora that begins with half as much rank again and takes it from the layers that need least",
-            2e-3,
+            5e-3,
             _load("adaptive_rank", "adalora"),
             _load("adaptive_rank", "RankSchedule"),
         ),
