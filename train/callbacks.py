@@ -74,10 +74,10 @@ class _RateColumn(ProgressColumn):
 class ProgressBar(TrainerCallback):
     """A bar with rate and time left, and a line for each evaluation, on standard error."""
 
-    def __init__(self, metrics: Sequence[str]) -> None:
+    def __init__(self, metrics: Sequence[str], *, shown: bool = True) -> None:
         """``metrics`` are shown beside the loss."""
         self._metrics = metrics
-        self._console = Console(file=sys.stderr, highlight=False)
+        self._console = Console(file=sys.stderr, highlight=False, quiet=not shown)
         self._bar = Progress(
             TextColumn("training"),
             BarColumn(),

@@ -7,21 +7,32 @@ from strop.host import share_cores
 from .config import TrainConfig
 from .data.splits import load_splits
 from .draft import refuse_occupied
+from .processes import is_main
 
 
 def train(config: TrainConfig) -> None:
     """Fine-tune an encoder on labelled text and write a run: weights, scores, report.
 
-    Ctrl-C keeps the last checkpoint; the same command with --resume goes on from there.
+    Ctrl-C keeps the last checkpoint; the same command with --resume goes on from there. --check looks
+    whether everything fits, in seconds. Several GPUs: torchrun --nproc-per-node 2 -m strop train …
     """
-    refuse_occupied(config)
+    if is_main():
+        refuse_occupied(config)
     splits = load_splits(config.data, config.columns)
     share_cores()
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False, quiet=not is_main())
+    if config.check:
+        from .check import check
+
+        check(config, splits, console)
+        return
     from .fine_tune import fine_tune
 
     report = fine_tune(config, splits)
-    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    if report is None:
+        return
     for table in report.tables():
         console.print(table)
+    console.print(str(report.cost))
     console.print(f"run:  {config.out}")
     console.print(f"next: strop export {config.out}")

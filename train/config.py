@@ -2,19 +2,19 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from strop.errors import InputError
-from strop.host import usable_cores
-from strop.options import flag, require_at_least
+from strop.options import require_at_least
 from strop.tasks import TASKS
 
 from .examples import Columns
+from .losses.options import LossOptions
+from .methods.options import MethodOptions
+from .running import RunningOptions
 
-Method = Literal["lora", "full"]
-Precision = Literal["auto", "bf16", "fp32"]
 TASK_HELP = "\n".join(
     (
         "What the model is to tell of a text; each task with its columns.\n",
@@ -26,10 +26,9 @@ TASK_HELP = "\n".join(
 )
 
 
-@Parameter(name="*")
 @dataclass(frozen=True)
-class TrainConfig:
-    """What to fine-tune, on what, and how."""
+class BasicOptions:
+    """What to fine-tune, on what, and for how long."""
 
     data: Path
     """A folder with train, validation and test files, or one file, which is split 70/15/15 by a
@@ -47,26 +46,8 @@ class TrainConfig:
     """The column with a second text, where the model is to judge two together."""
     label_column: str | None = None
     """The column with the label. Default: what the task calls it."""
-    method: Method = "lora"
-    """lora trains small added matrices and the head: quick, little memory. full trains every
-    weight: for much data, or where lora stays short of what you need."""
-    lora_rank: int = 16
-    """Rank of the added matrices. Raise it if the training loss stays high; 4 to 64 is usual."""
-    lora_alpha: int | None = None
-    """Scale of the added matrices. Default: twice the rank, which keeps the learning rate right
-    when the rank changes."""
-    lora_dropout: float = 0.0
-    """Share of LoRA's inputs dropped in training. Try 0.05 to 0.1 where a few hundred examples are
-    learnt by heart; on a CPU it makes a step about a quarter slower."""
     epochs: int = 3
     """Passes over the training split at most. More while the validation score still rises."""
-    batch_size: int = 32
-    """Texts in a step. More is steadier and needs memory; raise the learning rate with it."""
-    learning_rate: float | None = None
-    """Peak of the linear schedule. Default: 1e-3 for lora, 5e-5 for full. Halve it if the loss
-    jumps about."""
-    weight_decay: float = 0.01
-    """Pull of the trained weights towards zero. Raise it when validation loss rises early."""
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs to its peak."""
     max_tokens: int = 256
@@ -82,36 +63,24 @@ class TrainConfig:
     gate goes, too."""
     seed: int = 0
     """Of the head's first weights, the order of texts and dropout. Two seeds show the noise."""
-    precision: Precision = "auto"
-    """Numbers that the matrices are multiplied in; the weights stay fp32. auto is bf16 where this
-    machine has instructions for it (two to three times as quick), fp32 elsewhere."""
-    threads: int = 0
-    """CPU threads to compute with; 0 means one for each core that this process may use."""
     resume: Annotated[bool, Parameter(negative="")] = False
     """Go on with the interrupted run in --out, from its last checkpoint."""
+    check: Annotated[bool, Parameter(negative="")] = False
+    """Only look whether data, model and options fit together, and how much memory it would take; write
+    nothing."""
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
         require_at_least(
             self,
-            lora_rank=1,
             epochs=1,
-            batch_size=1,
             max_tokens=3,
             evaluations_per_epoch=1,
             patience=1,
             seed=0,
-            threads=0,
-            weight_decay=0,
         )
-        for name in ("lora_alpha", "learning_rate"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise InputError(f"{flag(name)} is {value}; it must be above 0")
-        for name in ("lora_dropout", "warmup_share"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise InputError(f"{flag(name)} is {value}; give a share from 0 to below 1")
+        if not 0 <= self.warmup_share < 1:
+            raise InputError(f"--warmup-share is {self.warmup_share}; give a share from 0 to below 1")
         metrics = self.columns.task.metrics
         if self.metric not in (None, *metrics):
             raise InputError(f"--metric is {self.metric}; {self.task} has {', '.join(metrics)}")
@@ -126,19 +95,19 @@ class TrainConfig:
         """The metric, with its default resolved."""
         return self.metric or self.columns.task.metrics[0]
 
-    @property
-    def peak_learning_rate(self) -> float:
-        """The learning rate, with its default resolved by method."""
-        if self.learning_rate is not None:
-            return self.learning_rate
-        return 1e-3 if self.method == "lora" else 5e-5
 
-    @property
-    def alpha(self) -> int:
-        """LoRA's alpha, with its default resolved."""
-        return 2 * self.lora_rank if self.lora_alpha is None else self.lora_alpha
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainConfig(RunningOptions, LossOptions, MethodOptions, BasicOptions):
+    """What to fine-tune, on what, and how."""
 
-    @property
-    def thread_count(self) -> int:
-        """Threads, with 0 resolved for this process."""
-        return self.threads or usable_cores()
+    def __post_init__(self) -> None:
+        """Raise ``InputError`` naming the option, its value and the fix."""
+        BasicOptions.__post_init__(self)
+        MethodOptions.__post_init__(self)
+        LossOptions.__post_init__(self)
+        RunningOptions.__post_init__(self)
+        if self.gradient_checkpointing and self.method == "prefix":
+            raise InputError(
+                "--gradient-checkpointing would lose the keys of --method prefix; leave it out"
+            )

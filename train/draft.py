@@ -15,7 +15,7 @@ from .config import TrainConfig
 from .run import CHECKPOINTS_FOLDER, CONFIG_FILE, HISTORY_FILE, METRICS_FILE, RUN_FILE, SCHEMA
 
 # What may differ when a run is resumed: they don't change what is learnt.
-FREE = ("out", "resume", "threads")
+FREE = ("check", "out", "resume", "threads")
 
 
 def refuse_occupied(config: TrainConfig) -> None:

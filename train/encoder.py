@@ -85,12 +85,13 @@ class Encoder:
         """Tokens that it has positions for."""
         return int(self.config.max_position_embeddings) - first_position(self.config)
 
-    def require_tokens(self, tokens: int) -> None:
-        """Raise ``InputError`` when texts of ``tokens`` tokens are too long for it."""
-        if tokens > self.longest:
+    def require_tokens(self, tokens: int, extra: int = 0) -> None:
+        """Raise ``InputError`` when texts of ``tokens`` tokens behind ``extra`` ones are too long."""
+        if tokens + extra > self.longest:
+            beside = f" beside {extra} --virtual-tokens" if extra else ""
             raise InputError(
-                f"--max-tokens is {tokens}, but {self.name} takes at most {self.longest};"
-                f" give --max-tokens {self.longest} or less"
+                f"--max-tokens is {tokens}, but {self.name} takes at most {self.longest - extra}{beside};"
+                f" give --max-tokens {self.longest - extra} or less"
             )
 
     def tokenizer(self) -> PreTrainedTokenizerFast:

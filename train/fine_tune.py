@@ -2,48 +2,67 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import torch
+from peft import PeftModel
 from rich.console import Console
-from transformers import PreTrainedModel, set_seed
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, set_seed
 
 from strop.host import read_host, read_versions
 
 from .baseline import score_baselines
 from .batches import EncodedSplit
 from .config import TrainConfig
+from .cost import TrainingCost
 from .data.shares import SPLITS
 from .data.splits import Splits
-from .device import in_bf16
+from .device import arithmetic
 from .draft import Draft
 from .encoder import Encoder, tells_pairs_apart
-from .loop import fit
+from .loop import fit, steps_per_epoch
+from .losses.objective import Objective, make_objective
+from .out_of_memory import named_remedies
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .predict import predict
+from .processes import is_main, process_count, require_one_gpu_each
 from .report import REPORT_FILE, Report
 from .run import TOKENIZER_FOLDER
 from .scores import Scores
-from .weights import load_weights, save_weights, trainable
+from .weights import load_to_score, save_weights, trainable
 
 PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")
 
 
-def fine_tune(config: TrainConfig, splits: Splits) -> Report:
-    """Train, score what was saved, write the run directory and return its report.
+@dataclass(frozen=True)
+class Prepared:
+    """What is trained, on what."""
 
-    Raises ``InputError`` when the model or ``--out`` can't be used, before anything is written,
-    and ``InterruptError`` when the user stopped it.
+    encoder: Encoder
+    tokenizer: PreTrainedTokenizerFast
+    encoded: Mapping[str, EncodedSplit]
+    """By split."""
+    model: PreTrainedModel | PeftModel
+    objective: Objective
+    steps: int
+    """Of the optimiser, unless training stops early."""
+
+
+def prepare(config: TrainConfig, splits: Splits) -> Prepared:
+    """Load and check everything that training needs; nothing is written.
+
+    Raises ``InputError`` when the model, the data, the options and the machine don't fit together.
     """
-    started = time.monotonic()
+    arithmetic(config.precision)
+    require_one_gpu_each()
     torch.set_num_threads(config.thread_count)
     set_seed(config.seed)
     encoder = Encoder.open(config.model)
-    encoder.require_tokens(config.max_tokens)
+    encoder.require_tokens(config.max_tokens, config.extra_tokens)
     tokenizer = encoder.tokenizer()
-    model = trainable(encoder, splits.task, splits.labels, config)
     encoded = {
         name: EncodedSplit.of(
             part,
@@ -55,23 +74,47 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
         )
         for name, part in splits.parts.items()
     }
-    draft = Draft.begin(config, encoder.name, splits.sha256)
-    pad = encoder.config.pad_token_id
-    history = fit(
-        model,
-        encoded["train"],
-        encoded["validation"],
-        task=splits.task,
-        labels=splits.labels,
-        pad_token_id=pad,
-        config=config,
-        checkpoints=draft.checkpoints,
+    steps = config.epochs * steps_per_epoch(len(splits.train), config)
+    model = trainable(encoder, splits.task, splits.labels, config, steps)
+    objective = make_objective(
+        config, [item["labels"] for item in encoded["train"].items], len(splits.labels)
     )
+    return Prepared(encoder, tokenizer, encoded, model, objective, steps)
+
+
+def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
+    """Train, score what was saved, write the run directory and return its report.
+
+    Of several processes that train together, only the main one writes; the others return None. Raises
+    ``InputError`` when the model or ``--out`` can't be used, before anything is written,
+    ``InterruptError`` when the user stopped it, and ``StropError`` when memory doesn't suffice.
+    """
+    started = time.monotonic()
+    ready = prepare(config, splits)
+    encoder, encoded, model = ready.encoder, ready.encoded, ready.model
+    draft = Draft.begin(config, encoder.name, splits.sha256) if is_main() else None
+    pad = encoder.config.pad_token_id
+    training = time.monotonic()
+    with named_remedies(config):
+        history = fit(
+            model,
+            encoded["train"],
+            encoded["validation"],
+            task=splits.task,
+            labels=splits.labels,
+            pad_token_id=pad,
+            objective=ready.objective,
+            config=config,
+            out=config.out,
+        )
+    if draft is None:
+        return None
+    cost = TrainingCost.of(model, time.monotonic() - training)
     Console(stderr=True).print("scoring the validation and test splits, and two baselines")
-    tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
+    ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     save_weights(model, draft.root)
-    saved = load_weights(draft.root, encoder.name, splits.task, splits.labels)
-    report = _report(config, splits, encoded, saved, pad)
+    finished = load_to_score(draft.root, encoder.name, splits.task, splits.labels, config.method)
+    report = _report(config, splits, encoded, finished, pad, cost)
     _draw(draft, report, splits.labels, history)
     draft.finish(
         {
@@ -80,7 +123,7 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report:
             "baselines": report.baselines,
         },
         history,
-        _record(config, encoder.name, splits, started),
+        _record(config, encoder.name, splits, started) | {"training": asdict(cost)},
     )
     return report
 
@@ -89,8 +132,9 @@ def _report(
     config: TrainConfig,
     splits: Splits,
     encoded: Mapping[str, EncodedSplit],
-    model: PreTrainedModel,
+    model: nn.Module,
     pad_token_id: int,
+    cost: TrainingCost,
 ) -> Report:
     """Scores of the model as it was read back from disk."""
     scores = {
@@ -104,7 +148,7 @@ def _report(
         for name in ("validation", "test")
     }
     baselines = score_baselines(splits.task, splits.train, splits.test, splits.labels)
-    return Report(config.method, scores["validation"], scores["test"], baselines)
+    return Report(config.method, scores["validation"], scores["test"], baselines, cost)
 
 
 def _draw(
@@ -133,5 +177,6 @@ def _record(config: TrainConfig, base_model: str, splits: Splits, started: float
         "versions": read_versions(PACKAGES),
         "host": asdict(read_host()),
         "device": torch.cuda.get_device_name() if on_gpu else "cpu",
-        "precision": "bf16" if in_bf16(config.precision) else "fp32",
+        "precision": arithmetic(config.precision),
+        "processes": process_count(),
     }

@@ -1,14 +1,21 @@
 """The training loop: transformers' Trainer, its best checkpoint kept, an interrupt obeyed."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from peft import PeftModel
-from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel, Trainer
+from torch.utils.tensorboard import SummaryWriter
+from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel
 from transformers import TrainerCallback as Callback
+from transformers.integrations.integration_utils import (
+    TensorBoardCallback,
+    is_mlflow_available,
+    is_wandb_available,
+)
 from transformers.trainer_callback import PrinterCallback
 from transformers.training_args import TrainingArguments
 
@@ -18,11 +25,18 @@ from strop.tasks import Task
 from .batches import Collator, EncodedSplit, LengthGroupedSampler
 from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
-from .device import in_bf16
+from .device import arithmetic
+from .losses.adversary import Adversary
+from .losses.objective import Objective
+from .processes import is_main, process_count
+from .run import CHECKPOINTS_FOLDER, TENSORBOARD_FOLDER
 from .scores import Scores
+from .trainer import StropTrainer
 
 EVALUATION_BATCH = 64
 LOG_EVERY = 10
+TRACKERS: Mapping[str, Callable[[], bool]] = {"wandb": is_wandb_available, "mlflow": is_mlflow_available}
+"""Experiment trackers that are told everything where they are installed."""
 
 
 class InterruptError(StropError):
@@ -31,15 +45,10 @@ class InterruptError(StropError):
     exit_code = 130
 
 
-class _GroupingTrainer(Trainer):
-    """Groups training texts by length; transformers' own sampler can't resume within an epoch."""
-
-    def __init__(self, *, sampler: LengthGroupedSampler, **options: Any) -> None:
-        super().__init__(**options)
-        self._sampler = sampler
-
-    def _get_train_sampler(self, train_dataset: object = None) -> LengthGroupedSampler:
-        return self._sampler
+def steps_per_epoch(examples: int, config: TrainConfig) -> int:
+    """Optimiser steps that one pass over so many training examples takes."""
+    batches = math.ceil(examples / config.batch_size)
+    return math.ceil(math.ceil(batches / process_count()) / config.accumulation)
 
 
 def fit(
@@ -50,15 +59,18 @@ def fit(
     task: Task,
     labels: Sequence[str],
     pad_token_id: int,
+    objective: Objective,
     config: TrainConfig,
-    checkpoints: Path,
+    out: Path,
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and leave it with the weights of its best checkpoint.
 
-    Goes on from the last checkpoint in ``checkpoints`` if there is one. Returns what was measured
-    on the way, one row for each logged step or evaluation. Raises ``InterruptError`` after a Ctrl-C.
+    Goes on from the last checkpoint in the run directory ``out`` if there is one, and writes there what
+    TensorBoard shows. Returns what was measured on the way, one row for each logged step or
+    evaluation. Raises ``InterruptError`` after a Ctrl-C.
     """
-    steps_per_epoch = -(-len(train.items) // config.batch_size)
+    checkpoints = out / CHECKPOINTS_FOLDER
+    last = last_checkpoint(checkpoints)
     # The order is free here, and sorted texts need no padding.
     validation = validation.longest_first()
 
@@ -70,11 +82,20 @@ def fit(
         ]
         return dict(Scores.of(task, rows, validation.offsets, validation.examples, labels).metrics)
 
-    schedule = EvaluationSchedule(steps_per_epoch, config.epochs, config.evaluations_per_epoch)
-    interrupt, bar = Interrupt(), ProgressBar(task.metrics)
+    schedule = EvaluationSchedule(
+        steps_per_epoch(len(train.items), config), config.epochs, config.evaluations_per_epoch
+    )
+    interrupt, bar = Interrupt(), ProgressBar(task.metrics, shown=is_main())
     callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
-    trainer = _GroupingTrainer(
+    if is_main():
+        callbacks.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
+    if isinstance(model, PeftModel) and config.chosen_method.callback:
+        callbacks.append(config.chosen_method.callback(model))
+    adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
+    trainer = StropTrainer(
         model=model,
+        objective=objective,
+        adversary=adversary,
         args=_arguments(config, checkpoints, schedule.last),
         sampler=LengthGroupedSampler(
             [len(item["input_ids"]) for item in train.items], config.batch_size, config.seed
@@ -86,7 +107,6 @@ def fit(
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
-    last = last_checkpoint(checkpoints)
     with interrupt, bar:
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if interrupt.asked:
@@ -101,11 +121,22 @@ def last_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint; the trainer's state is the last file it writes into one."""
     states = folder.glob("checkpoint-*/trainer_state.json")
     found = (state.parent for state in states)
-    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+    return max(found, key=_step, default=None)
+
+
+def _tensorboard(folder: Path, last: Path | None) -> TensorBoardCallback:
+    """Writes losses and scores for TensorBoard, over what was written after the last checkpoint."""
+    begun = None if last is None else _step(last) + 1
+    return TensorBoardCallback(SummaryWriter(str(folder), purge_step=begun))  # type: ignore[no-untyped-call]
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.partition("-")[2])
 
 
 def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
+    numbers = arithmetic(config.precision)
     return TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=config.epochs,
@@ -118,7 +149,11 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         optim="adamw_torch_fused",
         seed=config.seed,
         use_cpu=not on_gpu,
-        bf16=in_bf16(config.precision),
+        bf16=numbers == "bf16",
+        fp16=numbers == "fp16",
+        tf32=numbers == "tf32",
+        gradient_accumulation_steps=config.accumulation,
+        activation_checkpointing=config.gradient_checkpointing,
         dataloader_pin_memory=on_gpu,
         logging_steps=LOG_EVERY,
         # Never reached: EvaluationSchedule says when, these say what goes with it.
@@ -132,9 +167,11 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         greater_is_better=config.chosen_by not in config.columns.task.lower_is_better,
         restore_callback_states_from_checkpoint=True,
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,
         label_names=["labels"],
         disable_tqdm=True,
-        report_to="none",
+        run_name=config.out.name,
+        report_to=[name for name, installed in TRACKERS.items() if installed()],
     )
 
 

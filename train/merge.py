@@ -1,30 +1,25 @@
 """Merge adapters into their base: any peft method that changes weights, several with a weight each."""
 
 import copy
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model
 from peft.utils import ModulesToSaveWrapper
-from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from strop.errors import InputError, StropError
 from strop.tasks import Task
 
 from .adapter import Adapter
+from .attach import attach, settings_of
 from .encoder import Encoder
 
 # Largest absolute difference of a logit between an adapter beside its base and merged into it.
 TOLERANCE = 1e-4
-UNFIT = (KeyError, OSError, RuntimeError, SafetensorError, TypeError, ValueError)
-# peft calls it missing in each layer, although they share the one that was loaded.
-SHARED = "vblora_vector_bank"
 
 
 def merged_model(
@@ -73,17 +68,19 @@ class _Part:
 
 def _merge_alone(model: PreTrainedModel, adapter: Adapter, base: str) -> _Part:
     """Merge one adapter into ``model``, which is changed, and compare the logits."""
-    adapted = _load(model, adapter, base)
+    if settings_of(adapter, base).is_prompt_learning:
+        raise _unmergeable(adapter, "it adds virtual tokens to the input and changes no weight")
+    adapted = attach(model, adapter, base)
     whole = frozenset(getattr(adapted.peft_config["default"], "modules_to_save", None) or ())
     ids = _probe(model.config.vocab_size)
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     with torch.no_grad():
         try:
             before = adapted(**inputs).logits
+            _unwrap(adapted.get_base_model())
             merged = cast(PreTrainedModel, adapted.merge_and_unload(safe_merge=True))
         except (AttributeError, NotImplementedError, ValueError) as error:
             raise _unmergeable(adapter, f"peft can't ({error})") from error
-        _unwrap(merged)
         difference = float((merged(**inputs).logits - before).abs().max())
     if not difference <= TOLERANCE:
         raise StropError(
@@ -93,27 +90,11 @@ def _merge_alone(model: PreTrainedModel, adapter: Adapter, base: str) -> _Part:
     return _Part(adapter.weight, merged, whole)
 
 
-def _load(model: PreTrainedModel, adapter: Adapter, base: str) -> PeftModel:
-    """``model`` with the adapter beside it; ``InputError`` unless every tensor finds its place."""
-    try:
-        config = PeftConfig.from_pretrained(str(adapter.folder))
-        if config.is_prompt_learning:
-            raise _unmergeable(adapter, "it adds virtual tokens to the input and changes no weight")
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # checked below, for certain
-            adapted = get_peft_model(model, config)
-            loading = adapted.load_adapter(str(adapter.folder), "default", torch_device="cpu")
-    except UNFIT as error:
-        raise _unfit(adapter, base, " ".join(str(error).split())) from error
-    lacking = [name for name in loading.missing_keys if SHARED not in name]
-    if lacking:
-        raise _unfit(adapter, base, f"it has nothing for {lacking[0]}")
-    if loading.unexpected_keys:
-        raise _unfit(adapter, base, f"that has no place for {loading.unexpected_keys[0]}")
-    return cast(PeftModel, adapted)
+def _unwrap(model: nn.Module) -> None:
+    """Put the modules that an adapter brought in their place.
 
-
-def _unwrap(model: PreTrainedModel) -> None:
-    """Put the modules that an adapter brought in their place; for LN tuning peft leaves them wrapped."""
+    Not every method of peft's does it, and some fail at a head that is more than one layer.
+    """
     for name, module in list(model.named_modules()):
         if isinstance(module, ModulesToSaveWrapper):
             model.set_submodule(name, module.modules_to_save["default"])
@@ -165,11 +146,4 @@ def _unmergeable(adapter: Adapter, reason: str) -> InputError:
     return InputError(
         f"adapter {adapter.folder} is of type {kind}, which can't be merged: {reason}; train one that"
         " changes weights, such as LoRA"
-    )
-
-
-def _unfit(adapter: Adapter, base: str, reason: str) -> InputError:
-    return InputError(
-        f"adapter {adapter.folder} doesn't fit {base} ({reason:.160}); give the base and the classes that"
-        " it was trained on"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from .cost import TrainingCost
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
 from .scores import Scores, title
 
@@ -23,6 +24,7 @@ class Report:
     test: Scores
     baselines: Mapping[str, Mapping[str, float]]
     """The same metrics on the test split."""
+    cost: TrainingCost
 
     @property
     def model_columns(self) -> tuple[str, ...]:
@@ -71,6 +73,7 @@ class Report:
             "",
             f"{Path(settings['model']).name} fine-tuned on {Path(settings['data']).name}. On the",
             f"validation split, which chose the checkpoint: {validation}.",
+            f"{self.cost}.",
             "",
             *_markdown_table(self.model_columns, self.model_rows()),
             "",

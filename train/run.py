@@ -23,6 +23,7 @@ METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.jsonl"
 TOKENIZER_FOLDER = "tokenizer"
 CHECKPOINTS_FOLDER = "checkpoints"
+TENSORBOARD_FOLDER = "tensorboard"
 
 
 @dataclass(frozen=True)

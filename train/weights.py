@@ -1,41 +1,48 @@
-"""Which weights are trained, and how they lie in a run directory: an adapter, or a whole model."""
+"""What is trained of a model, and how it lies in a run directory: an adapter, or a whole model."""
 
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import PeftModel, TaskType, get_peft_model
+from torch import nn
 from transformers import PreTrainedModel
 
 from strop.errors import InputError
 from strop.tasks import Task
 
 from .adapter import ADAPTER_FOLDER, Adapter
+from .attach import attach
 from .config import TrainConfig
 from .encoder import Encoder
+from .losses.dropout import set_dropout
 from .merge import merged_model
+from .methods import METHODS
 
 MODEL_FOLDER = "model"
 
 
 def trainable(
-    encoder: Encoder, task: Task, labels: Sequence[str], config: TrainConfig
+    encoder: Encoder, task: Task, labels: Sequence[str], config: TrainConfig, steps: int
 ) -> PreTrainedModel | PeftModel:
-    """A model to train: all of it, or a LoRA on each linear layer and the whole head."""
+    """A model to train for so many steps: what the method trains of it, and the whole head.
+
+    Raises ``InputError`` when the method doesn't fit the encoder.
+    """
     model, untrained = encoder.model(task, labels)
-    if config.method == "full":
+    set_dropout(model, config.encoder_dropout, config.head_dropout)
+    method = config.chosen_method
+    if method.settings is None:
         return model
-    return get_peft_model(
-        model,
-        LoraConfig(
-            task_type=TaskType(task.adapter_type),
-            r=config.lora_rank,
-            lora_alpha=config.alpha,
-            lora_dropout=config.lora_dropout,
-            target_modules="all-linear",
-            modules_to_save=sorted({*untrained, "classifier"}),
-        ),
-    )
+    settings = method.settings(config, model, steps)
+    settings.task_type = TaskType(task.adapter_type)
+    settings.modules_to_save = sorted({*untrained, "classifier"})  # type: ignore[attr-defined]
+    try:
+        return get_peft_model(model, settings)
+    except ValueError as error:
+        raise InputError(
+            f"--method {method.name} doesn't fit {encoder.name} ({error}); choose another method"
+        ) from error
 
 
 def save_weights(model: PreTrainedModel | PeftModel, root: Path) -> None:
@@ -61,7 +68,7 @@ def load_weights(
 ) -> PreTrainedModel:
     """The model of a run directory, its adapter and ``further`` ones merged, as ``merge`` leaves it.
 
-    Raises ``InputError`` when the base model or an adapter can't be had, or doesn't fit.
+    Raises ``InputError`` when the base model or an adapter can't be had, doesn't fit or can't be merged.
     """
     whole = root / MODEL_FOLDER
     if not whole.is_dir():
@@ -69,3 +76,12 @@ def load_weights(
     if own_weight != 1.0:
         raise InputError(f"--own-weight is {own_weight}, but {root} has no adapter to weigh; leave it out")
     return merged_model(str(whole), task, labels, None, further)
+
+
+def load_to_score(root: Path, base_model: str, task: Task, labels: Sequence[str], method: str) -> nn.Module:
+    """The model of a run directory as ``load_weights`` has it, or unmerged if it can't be merged."""
+    if not METHODS[method].virtual_tokens:
+        return load_weights(root, base_model, task, labels)
+    encoder = Encoder.open(base_model)
+    model, _ = encoder.model(task, labels)
+    return attach(model, Adapter(root / ADAPTER_FOLDER), encoder.name)

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from strop.tasks import Task
 from strop.train.batches import Collator, Item, longest_first
-from strop.train.device import in_bf16
+from strop.train.device import arithmetic
 
 from .anatomy import anatomy, head_size
 from .loss import distance, own_rows
@@ -49,7 +49,7 @@ def measure_importance(model: PreTrainedModel, items: Sequence[Item], task: Task
     heads, neurons = _first_order(model, batches)
     # The cost of ranking layers grows with their square, and fewer texts rank them as well.
     some = batches[:: max(1, len(batches) // LAYER_BATCHES)]
-    with torch.autocast(model.device.type, torch.bfloat16, enabled=in_bf16("auto")):
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=arithmetic("auto") == "bf16"):
         dispensable = tuple(_dispensable(model, some, task))
     return Importance(heads, neurons, dispensable)
 

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from strop.tasks import Task
 from strop.train.batches import Collator, Item, LengthGroupedSampler
-from strop.train.device import best_device, in_bf16
+from strop.train.device import arithmetic, best_device
 
 from .loss import distance, label_loss, own_rows
 
@@ -76,7 +76,7 @@ def teach(
         sampler.set_epoch(epoch)
         for batch in loader:
             inputs = {name: value.to(device) for name, value in batch.items()}
-            with torch.autocast(device.type, torch.bfloat16, enabled=in_bf16("auto")):
+            with torch.autocast(device.type, torch.bfloat16, enabled=arithmetic("auto") == "bf16"):
                 loss = _loss(lesson.task, student, teacher, kept, inputs)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, LARGEST_GRADIENT)

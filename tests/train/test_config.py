@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from strop.cli import app
 from strop.errors import InputError
 from strop.train.config import TrainConfig
 
@@ -21,6 +23,13 @@ def _config(**options: Any) -> TrainConfig:
         ({"epochs": 0}, "--epochs is 0; it must be at least 1"),
         ({"batch_size": -1}, "--batch-size is -1; it must be at least 1"),
         ({"max_tokens": 2}, "--max-tokens is 2; it must be at least 3"),
+        ({"method": "lore"}, "--method is 'lore'; give one of lora, dora, adalora"),
+        ({"virtual_tokens": 0}, "--virtual-tokens is 0; it must be at least 1"),
+        ({"accumulation": 0}, "--accumulation is 0; it must be at least 1"),
+        ({"label_smoothing": 1.0}, "--label-smoothing is 1.0; give a share from 0 to below 1"),
+        ({"head_dropout": -0.1}, "--head-dropout is -0.1; give a share"),
+        ({"focal_gamma": -1.0}, "--focal-gamma is -1.0; it must be at least 0"),
+        ({"adversarial_epsilon": 0.0}, "--adversarial-epsilon is 0.0; it must be above 0"),
         ({"weight_decay": float("nan")}, "--weight-decay is nan"),
         ({"learning_rate": 0.0}, "--learning-rate is 0.0; it must be above 0"),
         ({"lora_alpha": -2}, "--lora-alpha is -2; it must be above 0"),
@@ -32,6 +41,13 @@ def _config(**options: Any) -> TrainConfig:
 def test_a_bad_option_is_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         _config(**options)
+
+
+def test_the_command_line_reads_an_option_of_every_group() -> None:
+    line = "train d --model m --out r --method ia3 --r-drop 0.5 --accumulation 2 --gradient-checkpointing"
+    _, bound, _ = app.parse_args(line.split(), exit_on_error=False)
+    expected = _config(method="ia3", r_drop=0.5, accumulation=2, gradient_checkpointing=True)
+    assert bound.arguments["config"] == replace(expected, data=Path("d"), model="m", out=Path("r"))
 
 
 def test_the_learning_rate_follows_the_method_unless_it_is_given() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from strop.train import device
-from strop.train.device import in_bf16
+from strop.train.device import arithmetic
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,6 @@ def test_auto_is_bf16_where_a_cpu_multiplies_it(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(device, "cpu_flags", lambda: frozenset(flags))
-    assert in_bf16("auto") is expected
-    assert in_bf16("bf16") is True
-    assert in_bf16("fp32") is False
+    assert arithmetic("auto") == ("bf16" if expected else "fp32")
+    assert arithmetic("bf16") == "bf16"
+    assert arithmetic("fp32") == "fp32"

@@ -1,4 +1,4 @@
-"""Which encoders are taken, and that a saved run answers as the model that was trained."""
+"""Which encoders are taken, and how long a text they take."""
 
 import json
 from collections.abc import Callable
@@ -9,37 +9,12 @@ import torch
 
 from strop.errors import InputError
 from strop.tasks import TASKS
-from strop.train.config import TrainConfig
 from strop.train.encoder import PACKABLE, Encoder
-from strop.train.weights import load_weights, save_weights, trainable
 
 TASK = TASKS["text-classification"]
 LABELS = ("bad", "good", "plain")
 TINY_TOKENS = 32
 Make = Callable[[Path, str], None]
-
-
-@pytest.mark.parametrize("method", ["lora", "full"])
-@pytest.mark.parametrize("model_type", PACKABLE)
-def test_saved_weights_answer_as_the_trained_model_did(
-    tmp_path: Path, make_encoder: Make, model_type: str, method: str
-) -> None:
-    folder = tmp_path / "base"
-    make_encoder(folder, model_type)
-    encoder = Encoder.open(str(folder))
-    config = TrainConfig(Path("d"), model=str(folder), out=tmp_path, method=method, lora_rank=2)  # type: ignore[arg-type]
-    model = trainable(encoder, TASK, LABELS, config)
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.requires_grad:
-                weight.add_(0.1 * torch.randn_like(weight))
-    save_weights(model, tmp_path)
-    ids = torch.tensor([[2, 45, 50, 61, 3], [2, 70, 45, 45, 3]])
-    model.train(False)
-    with torch.no_grad():
-        expected = model(input_ids=ids).logits
-        found = load_weights(tmp_path, str(folder), TASK, LABELS)(input_ids=ids).logits
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("model_type", PACKABLE)

@@ -35,6 +35,7 @@ def test_a_run_directory_is_complete_and_holds_nothing_else(tiny_run: Path) -> N
         "metrics.json",
         "report.md",
         "run.json",
+        "tensorboard",
         "tokenizer",
     }
 
@@ -45,7 +46,9 @@ def test_a_run_says_where_it_comes_from(tiny_run: Path, tiny_data: Path, tiny_en
     assert record["data"]["examples"] == {"train": 192, "validation": 32, "test": 32}
     assert record["config"]["data"] == str(tiny_data)
     assert record["versions"]["torch"] == torch.__version__
-    assert record["wall_seconds"] > 0
+    assert record["wall_seconds"] > record["training"]["seconds"] > 0
+    assert 0 < record["training"]["trained_parameters"] < record["training"]["total_parameters"]
+    assert record["training"]["peak_memory_bytes"] > 10**8
 
 
 def test_the_metrics_are_of_the_model_on_disk(tiny_run: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from strop.tasks import TASKS, Example
 from strop.train.baseline import score_baselines
+from strop.train.cost import TrainingCost
 from strop.train.plots import draw_confusion_matrix, draw_loss_curve
 from strop.train.report import Report
 from strop.train.scores import Scores
@@ -63,10 +64,14 @@ def test_a_text_of_signs_alone_does_not_stop_the_baseline() -> None:
 
 def test_class_names_stand_in_the_report_as_they_are() -> None:
     scores = scores_of([0, 1], [0, 1], ("[red]", "a|b"))
-    report = Report("lora", scores, scores, {MAJORITY: {"accuracy": 0.25, "macro_f1": 0.5}})
+    cost = TrainingCost(
+        trained_parameters=2_000, total_parameters=50_000, seconds=3.25, peak_memory_bytes=10**9
+    )
+    report = Report("lora", scores, scores, {MAJORITY: {"accuracy": 0.25, "macro_f1": 0.5}}, cost)
     text = report.markdown({"out": "runs/x", "model": "m", "data": "d"})
     assert "| [red] | 1.000" in text
     assert r"| a\|b | 1.000" in text
+    assert "2,000 of 50,000 parameters (4.00%) trained in 3.2 s; peak memory 1,000 MB." in text
     assert "| majority class | 0.2500 | 0.5000 | +0.7500 / +0.5000 |" in text
 
 

@@ -1,0 +1,1 @@
+"""What a training step minimises: losses over classes, regularisers, attacks on the embeddings."""

@@ -1,0 +1,48 @@
+"""The loss of a training step, as the options ask for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from .classes import balanced_weights, class_counts, class_loss, divergence
+from .options import LossOptions
+
+Objective = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
+"""The loss of a model on a batch, a scalar: the mean over its examples."""
+
+
+def own_loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    """What the model itself holds its task's loss to be."""
+    loss: Tensor = model(**batch).loss
+    return loss
+
+
+def make_objective(options: LossOptions, labels: Sequence[object], classes: int) -> Objective:
+    """The model's own loss, or one over classes; ``labels`` are those of the training examples.
+
+    Raises ``InputError`` for an option that the task's labels don't fit.
+    """
+    if options.class_option is None:
+        return own_loss
+    counts = class_counts(labels, classes, options.class_option)
+    loss = partial(
+        class_loss,
+        weights=balanced_weights(counts) if options.class_weights == "balanced" else None,
+        smoothing=options.label_smoothing,
+        gamma=options.focal_gamma,
+    )
+
+    def once(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        return loss(model(**batch).logits, batch["labels"])
+
+    def twice(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+        """The mean loss of two dropout passes, and how far they are apart, as R-Drop weighs it."""
+        labels = batch["labels"]
+        doubled = {name: torch.cat((rows, rows)) for name, rows in batch.items()}
+        logits = model(**doubled).logits
+        first, second = logits.chunk(2)
+        return loss(logits, doubled["labels"]) + options.r_drop * divergence(first, second, labels)
+
+    return twice if options.r_drop else once
