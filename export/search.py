@@ -68,8 +68,9 @@ class Ledger:
         if self._path.exists():
             for line in self._path.read_text(encoding="utf-8").splitlines():
                 try:
-                    trial = Trial(**json.loads(line))
-                except (ValueError, TypeError):
+                    fields = json.loads(line)
+                    trial = Trial(**{**fields, "interval": tuple(fields["interval"])})
+                except (KeyError, ValueError, TypeError):
                     continue
                 self.trials[trial.recipe] = trial
 
