@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedModel
 
-from strop.tasks import Example, Task
+from strop.tasks import IGNORED, Example, Task
 from strop.train.batches import Item
 from strop.train.encoder import tells_pairs_apart
 from strop.train.examples import read_texts
@@ -19,7 +19,6 @@ from .config import ExportConfig
 from .evaluate import HeldOut
 from .optimum.graphs import masked_layout
 from .packed import packed_layout
-from .shapes.loss import UNLABELLED
 from .trained import Trained, further_adapters, open_trained
 
 
@@ -117,11 +116,11 @@ def _held_out(run: Trained, examples: Sequence[Example], encoder: TextEncoder) -
     return HeldOut(run.task, run.labels, tuple(examples), encoded)
 
 
-def _no_label(task: Task, one: Encoded, labels: Sequence[str]) -> int | list[int]:
+def _no_label(task: Task, one: Encoded, labels: Sequence[str]) -> int | list[int] | list[float]:
     """A target in the task's form that says there is none."""
     if task.per_token:
-        return [UNLABELLED] * len(one.ids)
-    return UNLABELLED if task.one_choice or len(labels) == 1 else [UNLABELLED] * len(labels)
+        return [IGNORED] * len(one.ids)
+    return IGNORED if task.one_choice or len(labels) == 1 else [float(IGNORED)] * len(labels)
 
 
 def _item(one: Encoded, target: Any) -> Item:

@@ -11,10 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
-from strop.tasks import Example, Span, Task
-
-IGNORED = -100
-"""The target of a token that the loss leaves out, as torch's cross entropy has it."""
+from strop.tasks import IGNORED, Example, Span, Task
 
 
 class Item(TypedDict):

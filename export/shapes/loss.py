@@ -10,10 +10,7 @@ from torch.nn.functional import (
     mse_loss,
 )
 
-from strop.tasks import Task
-
-UNLABELLED = -100
-"""The target of what has no label: what torch's cross entropy leaves out."""
+from strop.tasks import IGNORED, Task
 
 
 def distance(task: Task, found: Tensor, wanted: Tensor, temperature: float = 1.0) -> Tensor:
@@ -31,7 +28,7 @@ def distance(task: Task, found: Tensor, wanted: Tensor, temperature: float = 1.0
 def label_loss(task: Task, logits: Tensor, labels: Tensor) -> Tensor:
     """What the task's head minimises, over the rows that have labels; 0 if none has."""
     flat = labels.flatten() if task.one_choice else labels.reshape(len(labels), -1)
-    known = flat != UNLABELLED if task.one_choice else flat[:, 0] != UNLABELLED
+    known = flat != IGNORED if task.one_choice else flat[:, 0] != IGNORED
     if not known.any():
         return torch.zeros((), device=logits.device)
     rows, wanted = logits.reshape(len(flat), -1)[known], flat[known]

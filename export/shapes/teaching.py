@@ -32,7 +32,7 @@ class Lesson:
     """What a cut model is taught with, and for how long."""
 
     items: Sequence[Item]
-    """Training texts; the target of those without a label is ``UNLABELLED``."""
+    """Training texts; the target of those without a label is ``IGNORED``."""
     epochs: int
     task: Task
     learning_rate: float = 3e-4

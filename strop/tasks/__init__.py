@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .multi_label import MultiLabelClassification
 from .regression import Regression
-from .task import Example, Floats, Label, LabelScores, Outputs, Span, Tally, Task, softmax
+from .task import IGNORED, Example, Floats, Label, LabelScores, Outputs, Span, Tally, Task, softmax
 from .text_classification import TextClassification
 from .token_classification import TokenClassification
 
@@ -17,6 +17,7 @@ TASKS: Mapping[str, Task] = {
 }
 
 __all__ = [
+    "IGNORED",
     "TASKS",
     "Example",
     "Floats",

@@ -14,6 +14,8 @@ Floats = NDArray[np.float32]
 Outputs = Floats | Sequence[Floats]
 """One output for each of n texts: [n, outputs], or of each text [tokens, outputs]."""
 Tally = NDArray[np.float64]
+IGNORED = -100
+"""The target of a text or token that has no label: what torch's losses leave out."""
 Span = tuple[int, int]
 """A stretch of a text: the first character, and the one after the last."""
 

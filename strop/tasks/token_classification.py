@@ -15,11 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .counted import CountedTask, joined, micro_f1, ratio, thirds
-from .task import Example, Floats, LabelScores, Outputs, Span, Tally
+from .task import IGNORED, Example, Floats, LabelScores, Outputs, Span, Tally
 
 OUTSIDE = "O"
-IGNORED = -100
-"""The target of a token that the loss leaves out."""
 _WORD = re.compile("[^ ]+")
 _TAG = re.compile(r"O|[BI]-(\S+)")
 

@@ -14,8 +14,7 @@ from strop.export.packed import packed_layout
 from strop.export.recipe import Shape
 from strop.export.shapes import Lesson, cut, measure_importance, teach, trim_vocabulary
 from strop.export.shapes.anatomy import anatomy
-from strop.export.shapes.loss import UNLABELLED
-from strop.tasks import TASKS
+from strop.tasks import IGNORED, TASKS
 from strop.train.batches import EncodedSplit, Item
 from strop.train.encoder import Encoder
 from strop.train.run import Run
@@ -118,7 +117,7 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
         return float((ours - theirs).abs().mean())
 
     before, steps = distance(), []
-    texts = train if labelled else [Item(item, labels=UNLABELLED) for item in train]
+    texts = train if labelled else [Item(item, labels=IGNORED) for item in train]
     lesson = Lesson(texts, epochs=6, task=TASK, learning_rate=2e-3, batch_size=16)
     teach(student, model, kept, lesson, lambda done, total: steps.append((done, total)))
     assert distance() < before / 2

@@ -8,9 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from strop.errors import InputError
-
-IGNORED = -100
-"""The label of a token that has none."""
+from strop.tasks import IGNORED
 
 
 def class_loss(

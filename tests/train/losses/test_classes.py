@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from strop.errors import InputError
-from strop.train.losses.classes import IGNORED, balanced_weights, class_counts, class_loss, divergence
+from strop.tasks import IGNORED
+from strop.train.losses.classes import balanced_weights, class_counts, class_loss, divergence
 
 CLASSES = 4
 
