@@ -94,7 +94,7 @@ class Source:
     @property
     def token_types(self) -> bool:
         """Whether it reads which text of a pair each token is of."""
-        return self.pairs and tells_pairs_apart(self.model.config)
+        return self.held_out.encoded[0].ids.ndim == 2
 
     @property
     def used_tokens(self) -> frozenset[int]:

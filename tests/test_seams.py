@@ -23,6 +23,7 @@ FOUNDATION = (
     "strop.environment",
     "strop.errors",
     "strop.host",
+    "strop.lazy",
     "strop.options",
     "strop.tasks",
 )

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
+
+from strop.lazy import lazy
 
 from .calibration import Calibration
 
@@ -26,12 +27,7 @@ class Precision:
 
 
 def _writer(module: str, function: str = "write") -> Writer:
-    """A module's function, loaded when it is first called: the command line only wants the names."""
-
-    def write(source: Path, target: Path, calibration: Calibration) -> None:
-        getattr(import_module(f".{module}", __name__), function)(source, target, calibration)
-
-    return write
+    return lazy(f"{__name__}.{module}", function)
 
 
 PRECISIONS: Mapping[str, Precision] = {

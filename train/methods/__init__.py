@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from strop.lazy import lazy
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -34,12 +35,7 @@ class Method:
 
 
 def _load(module: str, function: str) -> Callable[..., Any]:
-    """A module's function, loaded when it is first called: the command line only wants the names."""
-
-    def call(*arguments: object) -> Any:
-        return getattr(import_module(f".{module}", __name__), function)(*arguments)
-
-    return call
+    return lazy(f"{__name__}.{module}", function)
 
 
 METHODS: Mapping[str, Method] = {
