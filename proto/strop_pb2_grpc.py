@@ -54,6 +54,21 @@ class StropStub:
                 request_serializer=strop_dot_proto_dot_strop__pb2.TagRequest.SerializeToString,
                 response_deserializer=strop_dot_proto_dot_strop__pb2.TagResponse.FromString,
                 _registered_method=True)
+        self.Answer = channel.unary_unary(
+                '/strop.v1.Strop/Answer',
+                request_serializer=strop_dot_proto_dot_strop__pb2.AnswerRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.AnswerResponse.FromString,
+                _registered_method=True)
+        self.Embed = channel.unary_unary(
+                '/strop.v1.Strop/Embed',
+                request_serializer=strop_dot_proto_dot_strop__pb2.EmbedRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.EmbedResponse.FromString,
+                _registered_method=True)
+        self.Fill = channel.unary_unary(
+                '/strop.v1.Strop/Fill',
+                request_serializer=strop_dot_proto_dot_strop__pb2.FillRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.FillResponse.FromString,
+                _registered_method=True)
 
 
 class StropServicer:
@@ -89,6 +104,27 @@ class StropServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Answer(self, request, context):
+        """Where in a context the answer to each question stands, if it does: extractive question answering.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Embed(self, request, context):
+        """A vector for every text: sentence embedding.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Fill(self, request, context):
+        """Words for the one mask in every text: masked language modelling.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StropServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +147,21 @@ def add_StropServicer_to_server(servicer, server):
                     servicer.Tag,
                     request_deserializer=strop_dot_proto_dot_strop__pb2.TagRequest.FromString,
                     response_serializer=strop_dot_proto_dot_strop__pb2.TagResponse.SerializeToString,
+            ),
+            'Answer': grpc.unary_unary_rpc_method_handler(
+                    servicer.Answer,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.AnswerRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.AnswerResponse.SerializeToString,
+            ),
+            'Embed': grpc.unary_unary_rpc_method_handler(
+                    servicer.Embed,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.EmbedRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Fill': grpc.unary_unary_rpc_method_handler(
+                    servicer.Fill,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.FillRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.FillResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -221,6 +272,87 @@ class Strop:
             '/strop.v1.Strop/Tag',
             strop_dot_proto_dot_strop__pb2.TagRequest.SerializeToString,
             strop_dot_proto_dot_strop__pb2.TagResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Answer(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strop.v1.Strop/Answer',
+            strop_dot_proto_dot_strop__pb2.AnswerRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.AnswerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Embed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strop.v1.Strop/Embed',
+            strop_dot_proto_dot_strop__pb2.EmbedRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Fill(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strop.v1.Strop/Fill',
+            strop_dot_proto_dot_strop__pb2.FillRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.FillResponse.FromString,
             options,
             channel_credentials,
             insecure,
