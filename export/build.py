@@ -27,7 +27,7 @@ from .precision.record import recorded
 from .recipe import REFERENCE, Recipe
 from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
-from .source import Source, texts_of
+from .source import Source
 from .trained import base_name, further_adapters
 from .workshop import BY_EXPORTER, Progress, Workshop
 from .writer import seal, staged
@@ -151,7 +151,7 @@ def _provider(recipe: Recipe, precisions: Mapping[str, Precision]) -> str:
 
 
 def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
-    there = len(source.held_out.examples)
+    there = len(source.held_out.texts)
     return sorted(random.Random(config.seed).sample(range(there), min(config.golden_examples, there)))
 
 
@@ -173,7 +173,7 @@ def _write_rest(
 ) -> None:
     """Tokenizer, golden examples, card, report and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
-    texts, answers = texts_of(source.held_out.examples), found[REFERENCE].outputs
+    texts, answers = source.held_out.texts, found[REFERENCE].outputs
     golden = (GoldenExample(texts[i], answers[i]) for i in _golden_indices(config, source))
     write_golden(stage / GOLDEN_FILE, golden)
     shipped = [candidate.variant for candidate in report.candidates if candidate.verdict.passed]
@@ -201,7 +201,7 @@ def _write_rest(
                 "own_weight": config.own_weight,
                 "adapters": [f"{a.name}={a.weight:g}" for a in further_adapters(config, source.run)],
                 "data_sha256": source.run.data_sha256,
-                "held_out_texts": len(texts),
+                "held_out_texts": len(source.held_out.examples),
                 "exporter": config.exporter,
                 "gate": config.gate,
                 "seed": config.seed,

@@ -34,7 +34,7 @@ class Card:
     candidates: Sequence[Candidate]
     """Every variant that was tried; the first is the reference."""
     outputs: Mapping[str, Outputs]
-    """The outputs for the held-out examples, by variant."""
+    """The outputs for the held-out inputs, by variant."""
 
     def markdown(self) -> str:
         """The page, with the front matter of a Hugging Face model card."""
@@ -171,8 +171,8 @@ class Card:
 
     def _scores(self, variant: str) -> Scores:
         held_out = self.held_out
-        offsets = [one.offsets for one in held_out.encoded]
-        return Scores.of(held_out.task, self.outputs[variant], offsets, held_out.examples, held_out.labels)
+        found, offsets = held_out.by_example(self.outputs[variant])
+        return Scores.of(held_out.task, found, offsets, held_out.examples, held_out.labels)
 
 
 def _variant_row(candidate: Candidate, names: Sequence[str]) -> Row:

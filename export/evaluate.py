@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strop.tasks import Example, Floats, Outputs, Tally, Task
 
-from .bundle import BATCH_TOKENS, Encoded, Layout, Session, outputs
+from .bundle import BATCH_TOKENS, Encoded, Layout, Session, Text, by_input, outputs
 
 # Texts that are asked again alone, to see how long that takes and whether the answer is the same.
 ALONE_TEXTS = 500
@@ -24,16 +25,30 @@ class HeldOut:
     labels: tuple[str, ...]
     """The names of the model's outputs."""
     examples: tuple[Example, ...]
+    counts: tuple[int, ...]
+    """How many inputs each example is."""
+    texts: tuple[Text, ...]
+    """All inputs of all examples."""
     encoded: tuple[Encoded, ...]
+    """The same as tokens."""
 
     def first(self, count: int) -> "HeldOut":
         """Only the first ``count`` examples."""
-        return HeldOut(self.task, self.labels, self.examples[:count], self.encoded[:count])
+        counts = self.counts[:count]
+        inputs = slice(sum(counts))
+        return HeldOut(
+            self.task, self.labels, self.examples[:count], counts, self.texts[inputs], self.encoded[inputs]
+        )
 
     def tally(self, found: Outputs) -> Tally:
         """What each example adds to the score of a variant that gave these outputs, [n, counts]."""
+        return self.task.tally(*self.by_example(found), self.examples, self.labels)
+
+    def by_example(self, found: Outputs) -> tuple[Any, Any]:
+        """Outputs and offsets of the inputs, as ``Task.tally`` wants them."""
         offsets = [one.offsets for one in self.encoded]
-        return self.task.tally(found, offsets, self.examples, self.labels)
+        of_examples = self.task.of_examples
+        return of_examples(found, self.counts), of_examples(offsets, self.counts)
 
 
 @dataclass(frozen=True)
@@ -41,7 +56,7 @@ class Measurement:
     """What one variant did on the held-out split."""
 
     outputs: Outputs
-    """The task's output for each example, in the split's order."""
+    """The task's output for each input, in the split's order."""
     tokens_per_second: float
     """Median over batches, one thread, padding not counted."""
     speedup: float
@@ -86,9 +101,9 @@ def measure(
             start = time.perf_counter()
             logits = session.run(feeds)
             rates[name].append(tokens / (time.perf_counter() - start))
-            found[name].extend(layout.by_text(held_out.task.activate(logits), batch))
+            found[name].extend(by_input(held_out.task, layout, held_out.task.activate(logits), batch))
         done += len(batch)
-        progress(done, len(held_out.examples))
+        progress(done, len(held_out.encoded))
     alone = _alone(sessions, layout, held_out)
     reference = np.array(next(iter(rates.values())))
     measurements = {}

@@ -16,8 +16,9 @@ from transformers import PreTrainedModel
 
 from strop.errors import StropError
 from strop.tasks import Task
+from strop.train.heads import HEADS, logits_of
 
-from .bundle import Layout, Session
+from .bundle import Layout, Session, by_input
 from .packed import PackedModel
 
 OPSET = 20
@@ -38,7 +39,7 @@ def export_graph(
     they differ.
     """
     # Traced as a rectangle of two rows: the exporter would take a dimension of 1 for a constant.
-    packed = PackedModel(model, per_token=task.per_token, token_types=examples[0].ndim == 2)
+    packed = PackedModel(model, task, token_types=examples[0].ndim == 2)
     feeds = layout.padded().feeds([examples[0]] * 2)
     traced = {name: feeds[name] for name in packed.inputs}
     with _quiet():
@@ -60,19 +61,24 @@ def export_graph(
             # It names the source file of each operator, and those lie elsewhere on every machine.
             node.metadata_props.clear()
         program.save(path, external_data=False)
-    require_parity(model, layout, examples, path)
+    require_parity(model, task, layout, examples, path)
 
 
 def require_parity(
-    model: PreTrainedModel, layout: Layout, examples: Sequence[NDArray[np.int64]], path: Path
+    model: PreTrainedModel,
+    task: Task,
+    layout: Layout,
+    examples: Sequence[NDArray[np.int64]],
+    path: Path,
 ) -> None:
     """Compare a graph's logits with the model's, which takes the examples one at a time.
 
-    Raises ``StropError`` when any logit differs by more than ``PARITY``.
+    Raises ``StropError`` when any differs by more than ``PARITY``.
     """
+    head = HEADS[task.head]
     with torch.no_grad():
-        wanted = [model(**_alone(sequence)).logits[0].numpy() for sequence in examples]
-    found = layout.by_text(Session(path).run(layout.feeds(examples)), examples)
+        wanted = [logits_of(head, model, _alone(sequence))[0].numpy() for sequence in examples]
+    found = by_input(task, layout, Session(path).run(layout.feeds(examples)), examples)
     difference = max(float(np.abs(a - b).max()) for a, b in zip(found, wanted, strict=True))
     if not difference <= PARITY:
         raise StropError(
@@ -83,7 +89,8 @@ def require_parity(
 def _alone(sequence: NDArray[np.int64]) -> dict[str, Tensor]:
     """A sequence of ``Layout.feeds`` as a model takes it alone."""
     columns = torch.from_numpy(sequence).reshape(len(sequence), -1).T
-    return dict(zip(("input_ids", "token_type_ids"), columns[:, np.newaxis], strict=False))
+    inputs = dict(zip(("input_ids", "token_type_ids"), columns[:, np.newaxis], strict=False))
+    return inputs | {"attention_mask": torch.ones_like(inputs["input_ids"])}
 
 
 @contextlib.contextmanager

@@ -10,7 +10,9 @@ from torch.nn.functional import embedding
 from transformers import AttentionInterface, PreTrainedModel
 
 from strop.errors import InputError
+from strop.tasks import Task
 from strop.train.encoder import first_position
+from strop.train.heads import HEADS
 
 from .bundle import PackedLayout
 
@@ -37,15 +39,13 @@ class PackedModel(nn.Module):
     token alone.
     """
 
-    def __init__(
-        self, model: PreTrainedModel, *, per_token: bool = False, token_types: bool = False
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, task: Task, *, token_types: bool = False) -> None:
         """``token_types``: it reads which text of a pair each token is of."""
         super().__init__()
         self.encoder = cast(PreTrainedModel, model.base_model)
-        self.per_token = per_token
-        self.head = model.get_submodule("classifier") if per_token else _head(model)
-        read = {"starts": not per_token, "token_type_ids": token_types}
+        self.per_token = task.per_token
+        self.head = _token_head(model, task) if task.per_token else _head(model)
+        read = {"starts": not task.per_token, "token_type_ids": token_types}
         self.inputs = tuple(name for name in INPUTS if read.get(name, True))
         """The names of the feeds that it reads."""
         # MPNet adds a bias inside its attention, which can't be exchanged: all of it runs on slots.
@@ -164,6 +164,12 @@ class _DistilHead(nn.Module):
 
     def forward(self, first: Tensor) -> Tensor:
         return cast(Tensor, self.classifier(torch.relu(self.pre_classifier(first[:, 0]))))
+
+
+def _token_head(model: PreTrainedModel, task: Task) -> nn.Module:
+    """The model's own head from the states of tokens, [b, t, hidden], to logits, if it has one."""
+    modules = HEADS[task.head].modules
+    return model.get_submodule(modules[0]) if modules else nn.Identity()
 
 
 def _head(model: PreTrainedModel) -> nn.Module:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedModel
 
-from strop.tasks import IGNORED, Example, Task
-from strop.train.batches import Item
+from strop.tasks import Example, Task
+from strop.train.batches import Item, Row, rows_of
 from strop.train.encoder import tells_pairs_apart
 from strop.train.examples import read_texts
 
@@ -29,10 +29,10 @@ class Source:
     run: Trained
     model: PreTrainedModel
     layout: Layout
-    lessons: Sequence[Item]
-    """Training texts with their target, then the unlabelled ones."""
-    labelled: Sequence[Item]
-    """Those of them that have a label."""
+    lessons: Sequence[Row]
+    """Of the training split, then the unlabelled texts."""
+    labelled: Sequence[Row]
+    """Those of them that have a target."""
     calibration: Sequence[Encoded]
     """Some of the training texts."""
     validation: HeldOut
@@ -50,7 +50,7 @@ class Source:
         run = open_trained(config)
         splits = run.splits()
         model = run.merged_model(further_adapters(config, run), config.own_weight)
-        pairs = splits.test[0].pair is not None
+        pairs = run.task.inputs(splits.test[0])[0].pair is not None
         encoder = TextEncoder(
             run.tokenizer_file,
             run.max_tokens,
@@ -58,13 +58,17 @@ class Source:
             token_types=pairs and tells_pairs_apart(model.config),
         )
         tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
-        train = encoder.encode(texts_of(splits.train))
-        labelled = [
+        inputs, counts = inputs_of(run.task, splits.train)
+        train = encoder.encode(texts_of(inputs))
+        items = [
             _item(one, run.task.target(example, one.offsets, run.labels))
-            for one, example in zip(train, splits.train, strict=True)
+            for one, example in zip(train, inputs, strict=True)
         ]
+        labelled = rows_of(items, counts, run.task)
         texts = read_texts(config.unlabelled) if config.unlabelled else []
-        unlabelled = [_item(one, _no_label(run.task, one, run.labels)) for one in encoder.encode(texts)]
+        unlabelled = [
+            (_item(one, run.task.no_target(one.offsets, run.labels)),) for one in encoder.encode(texts)
+        ]
         count = min(config.calibration_texts, len(train))
         return cls(
             run=run,
@@ -89,7 +93,7 @@ class Source:
     @property
     def pairs(self) -> bool:
         """Whether it judges two texts together."""
-        return self.held_out.examples[0].pair is not None
+        return isinstance(self.held_out.texts[0], tuple)
 
     @property
     def token_types(self) -> bool:
@@ -99,28 +103,29 @@ class Source:
     @property
     def used_tokens(self) -> frozenset[int]:
         """Token ids of the training texts, and those that spell all other words."""
-        return self.spelling.union(*(item["input_ids"] for item in self.lessons))
+        return self.spelling.union(*(item["input_ids"] for row in self.lessons for item in row))
 
     def calibration_batches(self) -> Iterable[list[NDArray[np.int64]]]:
         """The calibration texts in the batches that variants are measured in."""
         return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
 
 
-def texts_of(examples: Sequence[Example]) -> list[Text]:
+def inputs_of(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[int]]:
+    """All their inputs, and how many each example is."""
+    each = [task.inputs(example) for example in examples]
+    return [one for some in each for one in some], [len(some) for some in each]
+
+
+def texts_of(inputs: Sequence[Example]) -> list[Text]:
     """Their texts, or pairs of texts."""
-    return [one.text if one.pair is None else (one.text, one.pair) for one in examples]
+    return [one.text if one.pair is None else (one.text, one.pair) for one in inputs]
 
 
 def _held_out(run: Trained, examples: Sequence[Example], encoder: TextEncoder) -> HeldOut:
-    encoded = tuple(encoder.encode(texts_of(examples)))
-    return HeldOut(run.task, run.labels, tuple(examples), encoded)
-
-
-def _no_label(task: Task, one: Encoded, labels: Sequence[str]) -> int | list[int] | list[float]:
-    """A target in the task's form that says there is none."""
-    if task.per_token:
-        return [IGNORED] * len(one.ids)
-    return IGNORED if task.one_choice or len(labels) == 1 else [float(IGNORED)] * len(labels)
+    inputs, counts = inputs_of(run.task, examples)
+    texts = texts_of(inputs)
+    encoded = tuple(encoder.encode(texts))
+    return HeldOut(run.task, run.labels, tuple(examples), tuple(counts), tuple(texts), encoded)
 
 
 def _item(one: Encoded, target: Any) -> Item:

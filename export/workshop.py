@@ -107,5 +107,5 @@ class Workshop:
     def _importance(self) -> Importance:
         self._progress.step("measuring what each part is worth")
         labelled = self._source.labelled
-        texts = random.Random(self._config.seed).sample(labelled, min(IMPORTANCE_TEXTS, len(labelled)))
-        return measure_importance(self._source.model, texts, self._source.task)
+        rows = random.Random(self._config.seed).sample(labelled, min(IMPORTANCE_TEXTS, len(labelled)))
+        return measure_importance(self._source.model, rows, self._source.task)

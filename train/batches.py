@@ -1,4 +1,4 @@
-"""Examples as the model sees them: token ids, grouped by length, padded to their own batch."""
+"""Inputs as the model sees them: token ids, grouped by length, padded to their own batch."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,13 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
-from strop.tasks import IGNORED, Example, Span, Task
+from strop.tasks import IGNORED, Example, Outputs, Span, Task, by_example
+
+from .scores import Scores
 
 
 class Item(TypedDict):
-    """One example: token ids with the special tokens, and its task's target."""
+    """One input: token ids with the special tokens, and its task's target."""
 
     input_ids: list[int]
     labels: Any
@@ -24,14 +26,26 @@ class Item(TypedDict):
     """Of two texts: 0 for the tokens of the first, 1 for those of the second."""
 
 
+Row = tuple[Item, ...]
+"""What is learnt in one batch: an input, or all those of an example."""
+
+
+def rows_of(items: Sequence[Item], counts: Sequence[int], task: Task) -> list[Row]:
+    """Items as the task wants them learnt, in their order; ``counts`` are those of each example."""
+    return [tuple(row) for row in by_example(items, counts if task.together else [1] * len(items))]
+
+
 @dataclass(frozen=True)
 class EncodedSplit:
     """The examples of a split, encoded; everything in their order."""
 
     examples: Sequence[Example]
+    counts: Sequence[int]
+    """How many inputs each is."""
     items: Sequence[Item]
+    """All inputs of all examples."""
     offsets: Sequence[Sequence[Span]]
-    """The characters that each token stands for."""
+    """The characters that each token of an item stands for."""
 
     @classmethod
     def of(
@@ -48,9 +62,11 @@ class EncodedSplit:
 
         ``token_types`` says of each token of a pair which text it is of, for a model that asks.
         """
-        pairs = [example.pair for example in examples if example.pair is not None]
+        each = [task.inputs(example) for example in examples]
+        inputs = [one for some in each for one in some]
+        pairs = [one.pair for one in inputs if one.pair is not None]
         encoded = tokenizer(
-            [example.text for example in examples],
+            [one.text for one in inputs],
             pairs or None,
             truncation=True,
             max_length=max_tokens,
@@ -60,21 +76,30 @@ class EncodedSplit:
         )
         offsets = encoded["offset_mapping"]
         items = [
-            Item(input_ids=ids, labels=task.target(example, spans, labels))
-            for ids, example, spans in zip(encoded["input_ids"], examples, offsets, strict=True)
+            Item(input_ids=ids, labels=task.target(one, spans, labels))
+            for ids, one, spans in zip(encoded["input_ids"], inputs, offsets, strict=True)
         ]
         if pairs and token_types:
             for item, types in zip(items, encoded["token_type_ids"], strict=True):
                 item["token_type_ids"] = types
-        return cls(examples, items, offsets)
+        return cls(examples, [len(some) for some in each], items, offsets)
+
+    def score(self, task: Task, outputs: Outputs, labels: Sequence[str]) -> Scores:
+        """How good the outputs of all items are."""
+        found = task.of_examples(outputs, self.counts)
+        offsets = task.of_examples(self.offsets, self.counts)
+        return Scores.of(task, found, offsets, self.examples, labels)
 
     def longest_first(self) -> Self:
         """The same, sorted: neighbours need little padding."""
-        order = longest_first(self.items)
+        items = by_example(self.items, self.counts)
+        offsets = by_example(self.offsets, self.counts)
+        order = sorted(range(len(items)), key=lambda place: -row_length(items[place]))
         return type(self)(
             [self.examples[place] for place in order],
-            [self.items[place] for place in order],
-            [self.offsets[place] for place in order],
+            [self.counts[place] for place in order],
+            [item for place in order for item in items[place]],
+            [spans for place in order for spans in offsets[place]],
         )
 
 
@@ -84,10 +109,13 @@ class Collator:
     def __init__(self, pad_token_id: int) -> None:
         self.pad_token_id = pad_token_id
 
-    def __call__(self, items: Sequence[Item]) -> dict[str, Tensor]:
+    def __call__(self, batch_rows: Sequence[Row]) -> dict[str, Tensor]:
         """``input_ids`` and ``attention_mask`` [n, longest], int64, ``token_type_ids`` likewise where
         the items have them, and ``labels``: [n], [n, labels], or [n, longest] of a label for each token.
+
+        n is the number of items in all rows together, in their order.
         """
+        items = [item for row in batch_rows for item in row]
         rows = [torch.tensor(item["input_ids"]) for item in items]
         batch = {
             "input_ids": pad_sequence(rows, batch_first=True, padding_value=self.pad_token_id),
@@ -104,9 +132,14 @@ class Collator:
         return batch
 
 
-def longest_first(items: Sequence[Item]) -> list[int]:
-    """Places of the items by falling length: neighbours need little padding."""
-    return sorted(range(len(items)), key=lambda place: -len(items[place]["input_ids"]))
+def row_length(row: Sequence[Item]) -> int:
+    """Tokens of its longest item."""
+    return max(len(item["input_ids"]) for item in row)
+
+
+def longest_first(rows: Sequence[Row]) -> list[int]:
+    """Places of the rows by falling length: neighbours need little padding."""
+    return sorted(range(len(rows)), key=lambda place: -row_length(rows[place]))
 
 
 class LengthGroupedSampler(Sampler[int]):

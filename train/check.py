@@ -6,6 +6,7 @@ from rich.console import Console
 
 from strop.errors import StropError
 
+from .batches import rows_of
 from .config import TrainConfig
 from .cost import count_parameters
 from .data.shares import SPLITS
@@ -36,9 +37,10 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
     )
     console.print(f"steps:  {ready.steps:,} in at most {config.epochs} epochs")
     with named_remedies(config):
+        train = ready.encoded["train"]
         need = estimate_memory(
             ready.model,
-            ready.encoded["train"].items,
+            rows_of(train.items, train.counts, splits.task),
             ready.encoder.config.pad_token_id,
             ready.objective,
             config,

@@ -19,8 +19,9 @@ TASK_HELP = "\n".join(
     (
         "What the model is to tell of a text; each task with its columns.\n",
         *(
-            f"- {task.name}: {task.summary} (columns {task.text_column}, {task.label_column})"
+            f"- {task.name}: {task.summary} (columns {', '.join(columns)})"
             for task in TASKS.values()
+            for columns in [filter(None, (task.text_column, task.pair_column, task.label_column))]
         ),
     )
 )

@@ -21,6 +21,8 @@ from transformers.utils.logging import disable_progress_bar
 from strop.errors import InputError
 from strop.tasks import Task
 
+from .heads import HEADS
+
 # Their packed export was compared with one text at a time; it needs an encoder that takes a 4-D
 # additive attention mask and position ids.
 PACKABLE = ("bert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta")
@@ -113,13 +115,14 @@ class Encoder:
         ``InputError`` when the weights can't be read or lack a part of the encoder.
         """
         options: dict[str, Any] = {} if attention is None else {"attn_implementation": attention}
+        head = HEADS[task.head]
         try:
-            model, loading = getattr(transformers, task.head).from_pretrained(
+            model, loading = getattr(transformers, head.model_class).from_pretrained(
                 self.name,
                 num_labels=len(labels),
                 label2id={label: number for number, label in enumerate(labels)},
                 id2label=dict(enumerate(labels)),
-                problem_type=task.problem_type,
+                problem_type=head.problem_type,
                 ignore_mismatched_sizes=True,  # another number of labels before: a new head
                 output_loading_info=True,
                 **options,
@@ -128,7 +131,7 @@ class Encoder:
             raise _unreadable(self.name, error) from error
         renewed = {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])}
         heads = {key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] for key in renewed}
-        if lacking := heads - {"classifier", "pooler", "pre_classifier"}:
+        if lacking := heads.difference(head.modules):
             raise InputError(
                 f"model {self.name} lacks the weights of its {', '.join(sorted(lacking))};"
                 " give a whole pretrained encoder"

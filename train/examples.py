@@ -18,9 +18,10 @@ class Columns:
 
     task: Task
     text: str
-    label: str
+    label: str | None
+    """None of a task without labels."""
     pair: str | None = None
-    """The second text, where the model judges two."""
+    """The second text, where there are two."""
 
     @classmethod
     def of(
@@ -35,22 +36,28 @@ class Columns:
             raise InputError(f"--task {task} is not known; give one of {', '.join(TASKS)}")
         if pair is not None and not found.takes_pairs:
             raise InputError(f"--pair-column {pair}: {task} takes one text; leave it out")
-        columns = cls(found, text or found.text_column, label or found.label_column, pair)
+        if label is not None and found.label_column is None:
+            raise InputError(f"--label-column {label}: {task} has no labels; leave it out")
+        columns = cls(
+            found, text or found.text_column, label or found.label_column, pair or found.pair_column
+        )
         if columns.text == columns.label:
             raise InputError(
                 f"--text-column and --label-column are both {columns.text!r}; name two columns"
             )
-        if pair in (columns.text, columns.label):
-            raise InputError(f"--pair-column is {pair!r} like another column; name a third")
+        if columns.pair is not None and columns.pair in (columns.text, columns.label):
+            raise InputError(f"--pair-column is {columns.pair!r} like another column; name a third")
         return columns
 
     def example(self, where: str, row: Mapping[str, object]) -> Example:
         """The example in a row; ``InputError`` names the place, the value and the fix."""
         text = value_of(where, row, self.text, "--text-column", self.task.read_text)
         pair = self.pair and value_of(where, row, self.pair, "--pair-column", self.task.read_text)
+        if self.label is None or (self.task.label_optional and self.label not in row):
+            return Example(text, None, pair)
 
         def read_label(value: object) -> Label:
-            return self.task.read_label(value, text)
+            return self.task.read_label(value, text, pair)
 
         return Example(text, value_of(where, row, self.label, "--label-column", read_label), pair)
 

@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, set_seed
 from strop.host import read_host, read_versions
 
 from .baseline import score_baselines
-from .batches import EncodedSplit
+from .batches import EncodedSplit, rows_of
 from .config import TrainConfig
 from .cost import TrainingCost
 from .data.shares import SPLITS
@@ -23,6 +23,7 @@ from .data.splits import Splits
 from .device import arithmetic
 from .draft import Draft
 from .encoder import Encoder, tells_pairs_apart
+from .heads import HEADS
 from .loop import fit, steps_per_epoch
 from .losses.objective import Objective, make_objective
 from .out_of_memory import named_remedies
@@ -31,7 +32,6 @@ from .predict import predict
 from .processes import is_main, process_count, require_one_gpu_each
 from .report import REPORT_FILE, Report
 from .run import TOKENIZER_FOLDER
-from .scores import Scores
 from .weights import load_to_score, save_weights, trainable
 
 PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")
@@ -74,10 +74,14 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
         )
         for name, part in splits.parts.items()
     }
-    steps = config.epochs * steps_per_epoch(len(splits.train), config)
+    rows = rows_of(encoded["train"].items, encoded["train"].counts, splits.task)
+    steps = config.epochs * steps_per_epoch(len(rows), config)
     model = trainable(encoder, splits.task, splits.labels, config, steps)
     objective = make_objective(
-        config, [item["labels"] for item in encoded["train"].items], len(splits.labels)
+        config,
+        HEADS[splits.task.head],
+        [item["labels"] for item in encoded["train"].items],
+        len(splits.labels),
     )
     return Prepared(encoder, tokenizer, encoded, model, objective, steps)
 
@@ -138,12 +142,8 @@ def _report(
 ) -> Report:
     """Scores of the model as it was read back from disk."""
     scores = {
-        name: Scores.of(
-            splits.task,
-            predict(model, encoded[name].items, splits.task, pad_token_id),
-            encoded[name].offsets,
-            encoded[name].examples,
-            splits.labels,
+        name: encoded[name].score(
+            splits.task, predict(model, encoded[name].items, splits.task, pad_token_id), splits.labels
         )
         for name in ("validation", "test")
     }

@@ -22,15 +22,16 @@ from transformers.training_args import TrainingArguments
 from strop.errors import StropError
 from strop.tasks import Task
 
-from .batches import Collator, EncodedSplit, LengthGroupedSampler
+from .batches import Collator, EncodedSplit, LengthGroupedSampler, row_length, rows_of
 from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
 from .device import arithmetic
+from .heads import HEADS
 from .losses.adversary import Adversary
 from .losses.objective import Objective
+from .predict import unpadded
 from .processes import is_main, process_count
 from .run import CHECKPOINTS_FOLDER, TENSORBOARD_FOLDER
-from .scores import Scores
 from .trainer import StropTrainer
 
 EVALUATION_BATCH = 64
@@ -76,14 +77,11 @@ def fit(
 
     def score(prediction: EvalPrediction) -> dict[str, float]:
         outputs = task.activate(np.asarray(prediction.predictions, dtype=np.float32))
-        rows = [
-            row[: len(item["input_ids"])] if task.per_token else row
-            for row, item in zip(outputs, validation.items, strict=True)
-        ]
-        return dict(Scores.of(task, rows, validation.offsets, validation.examples, labels).metrics)
+        return dict(validation.score(task, unpadded(outputs, validation.items), labels).metrics)
 
+    rows, held_out = (rows_of(split.items, split.counts, task) for split in (train, validation))
     schedule = EvaluationSchedule(
-        steps_per_epoch(len(train.items), config), config.epochs, config.evaluations_per_epoch
+        steps_per_epoch(len(rows), config), config.epochs, config.evaluations_per_epoch
     )
     interrupt, bar = Interrupt(), ProgressBar(task.metrics, shown=is_main())
     callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
@@ -94,15 +92,14 @@ def fit(
     adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
     trainer = StropTrainer(
         model=model,
+        head=HEADS[task.head],
         objective=objective,
         adversary=adversary,
         args=_arguments(config, checkpoints, schedule.last),
-        sampler=LengthGroupedSampler(
-            [len(item["input_ids"]) for item in train.items], config.batch_size, config.seed
-        ),
+        sampler=LengthGroupedSampler([row_length(row) for row in rows], config.batch_size, config.seed),
         data_collator=Collator(pad_token_id),
-        train_dataset=train.items,
-        eval_dataset=validation.items,
+        train_dataset=rows,
+        eval_dataset=held_out,
         compute_metrics=score,
         callbacks=callbacks,
     )

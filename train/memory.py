@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .batches import Collator, Item
+from .batches import Collator, Item, Row, row_length
 from .config import TrainConfig
 from .cost import count_parameters
 from .device import arithmetic, best_device
@@ -36,7 +36,7 @@ class MemoryEstimate:
 
 
 def estimate_memory(
-    model: nn.Module, items: Sequence[Item], pad_token_id: int, objective: Objective, config: TrainConfig
+    model: nn.Module, rows: Sequence[Row], pad_token_id: int, objective: Objective, config: TrainConfig
 ) -> MemoryEstimate:
     """Weights 4 P, gradients 4 T, AdamW's moments 8 T and activations f + b a(s) bytes.
 
@@ -51,10 +51,10 @@ def estimate_memory(
     """
     device = best_device()
     model.to(device).train()
-    longest = max(items, key=lambda item: len(item["input_ids"]))
+    longest = max(rows, key=row_length)
     collate = Collator(pad_token_id)
     # One shorter, so that the mask hides something, as it does in most batches.
-    shorter = Item(longest, input_ids=longest["input_ids"][:-1])  # type: ignore[misc]
+    shorter = tuple(Item(one, input_ids=one["input_ids"][:-1]) for one in longest)  # type: ignore[misc]
 
     def kept(texts: int) -> int:
         batch = collate([shorter, *[longest] * (texts - 1)])

@@ -17,6 +17,7 @@ from strop.tasks import Task
 from .adapter import Adapter
 from .attach import attach, settings_of
 from .encoder import Encoder
+from .heads import HEADS, Head, logits_of
 
 # Largest absolute difference of a logit between an adapter beside its base and merged into it.
 TOLERANCE = 1e-4
@@ -42,7 +43,8 @@ def merged_model(
     model.float()  # type: ignore[no-untyped-call]
     model.train(False)
     adapters = (own, *further) if own else tuple(further)
-    parts = [_merge_alone(copy.deepcopy(model), adapter, encoder.name) for adapter in adapters]
+    head = HEADS[task.head]
+    parts = [_merge_alone(copy.deepcopy(model), head, adapter, encoder.name) for adapter in adapters]
     for module in untrained:
         if not any(part.holds(module) for part in parts):
             raise InputError(f"nobody trained the {module}: neither {encoder.name} nor an adapter has it")
@@ -66,7 +68,7 @@ class _Part:
         return _is_within(name, self.whole)
 
 
-def _merge_alone(model: PreTrainedModel, adapter: Adapter, base: str) -> _Part:
+def _merge_alone(model: PreTrainedModel, head: Head, adapter: Adapter, base: str) -> _Part:
     """Merge one adapter into ``model``, which is changed, and compare the logits."""
     if settings_of(adapter, base).is_prompt_learning:
         raise _unmergeable(adapter, "it adds virtual tokens to the input and changes no weight")
@@ -76,12 +78,12 @@ def _merge_alone(model: PreTrainedModel, adapter: Adapter, base: str) -> _Part:
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
     with torch.no_grad():
         try:
-            before = adapted(**inputs).logits
+            before = logits_of(head, adapted, inputs)
             _unwrap(adapted.get_base_model())
             merged = cast(PreTrainedModel, adapted.merge_and_unload(safe_merge=True))
         except (AttributeError, NotImplementedError, ValueError) as error:
             raise _unmergeable(adapter, f"peft can't ({error})") from error
-        difference = float((merged(**inputs).logits - before).abs().max())
+        difference = float((logits_of(head, merged, inputs) - before).abs().max())
     if not difference <= TOLERANCE:
         raise StropError(
             f"merging adapter {adapter.folder} moves its logits by {difference:.2g}, more than"

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from strop.tasks import Floats, Task
+from strop.tasks import Floats, Outputs, Task
 
 from .batches import Collator, Item, longest_first
 from .device import best_device
+from .heads import HEADS, logits_of
 
 BATCH = 64
 
@@ -18,15 +19,25 @@ def predict(model: nn.Module, items: Sequence[Item], task: Task, pad_token_id: i
     """The task's outputs in the order of ``items``; the model is moved to the GPU if there is one."""
     device = best_device()
     model.to(device)
+    head = HEADS[task.head]
     collate = Collator(pad_token_id)
-    order = longest_first(items)
+    rows = [(item,) for item in items]
+    order = longest_first(rows)
     outputs = [np.empty(0, dtype=np.float32)] * len(items)
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
-            batch = collate([items[place] for place in places]).items()
-            inputs = {name: rows.to(device) for name, rows in batch if name != "labels"}
-            rows = task.activate(model(**inputs).logits.float().cpu().numpy())
-            for place, row in zip(places, rows, strict=True):
-                outputs[place] = row[: len(items[place]["input_ids"])] if task.per_token else row
+            batch = collate([rows[place] for place in places])
+            on_device = {name: tensor.to(device) for name, tensor in batch.items()}
+            logits = logits_of(head, model, on_device).float().cpu().numpy()
+            chosen = [items[place] for place in places]
+            for place, output in zip(places, unpadded(task.activate(logits), chosen), strict=True):
+                outputs[place] = output
     return outputs
+
+
+def unpadded(outputs: Floats, items: Sequence[Item]) -> Outputs:
+    """Rows [n, outputs] as they are; of [n, longest, outputs] for each item those of its own tokens."""
+    if outputs.ndim == 2:
+        return outputs
+    return [rows[: len(item["input_ids"])] for rows, item in zip(outputs, items, strict=True)]

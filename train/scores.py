@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from strop.tasks import Example, LabelScores, Outputs, Span, Task
+from strop.tasks import Example, LabelScores, Task
 
 
 def title(metric: str) -> str:
@@ -27,12 +27,12 @@ class Scores:
     def of(
         cls,
         task: Task,
-        outputs: Outputs,
-        offsets: Sequence[Sequence[Span]],
+        outputs: Any,
+        offsets: Any,
         examples: Sequence[Example],
         labels: Sequence[str],
     ) -> Self:
-        """Score the outputs of ``examples``; ``offsets`` are those of their tokens."""
+        """Score the outputs of ``examples`` as ``Task.tally`` wants them, with their tokens' offsets."""
         totals = task.tally(outputs, offsets, examples, labels).sum(axis=0)
         return cls(
             {name: float(value) for name, value in task.score(totals).items()},

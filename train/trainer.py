@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import Trainer
 
+from .heads import Head, logits_of
 from .losses.adversary import Adversary
 from .losses.objective import Objective
 
@@ -24,9 +25,16 @@ class StropTrainer(Trainer):
     """
 
     def __init__(
-        self, *, sampler: Sampler[int], objective: Objective, adversary: Adversary | None, **options: Any
+        self,
+        *,
+        sampler: Sampler[int],
+        head: Head,
+        objective: Objective,
+        adversary: Adversary | None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._head = head
         self._sampler = sampler
         self._objective = objective
         self._adversary = adversary
@@ -50,13 +58,11 @@ class StropTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """The objective in training; the model's own loss in evaluation, so that runs compare.
-
-        transformers would multiply the latter by the number of processes.
-        """
+        """The objective in training; the head's own loss in evaluation, so that runs compare."""
         if not model.training:
-            outputs = model(**inputs)
-            return (outputs.loss, outputs) if return_outputs else outputs.loss
+            logits = logits_of(self._head, model, inputs)
+            loss = self._head.loss(logits, inputs["labels"])
+            return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
         loss = self._objective(model, inputs)
         return loss * self._adversary.weight if self._adversary else loss
 

@@ -15,6 +15,7 @@ from .adapter import ADAPTER_FOLDER, Adapter
 from .attach import attach
 from .config import TrainConfig
 from .encoder import Encoder
+from .heads import HEADS
 from .losses.dropout import set_dropout
 from .merge import merged_model
 from .methods import METHODS
@@ -35,8 +36,9 @@ def trainable(
     if method.settings is None:
         return model
     settings = method.settings(config, model, steps)
-    settings.task_type = TaskType(task.adapter_type)
-    settings.modules_to_save = sorted({*untrained, "classifier"})  # type: ignore[attr-defined]
+    head = HEADS[task.head]
+    settings.task_type = TaskType(head.adapter_type)
+    settings.modules_to_save = sorted({*untrained, *head.modules[:1]})  # type: ignore[attr-defined]
     try:
         return get_peft_model(model, settings)
     except ValueError as error:

@@ -5,7 +5,7 @@ from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
-from .session import Session, outputs
+from .session import Session, by_input, outputs
 from .tokenizer import Encoded, Text, TextEncoder
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "Text",
     "TextEncoder",
     "Variant",
+    "by_input",
     "outputs",
 ]

@@ -8,7 +8,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from strop.errors import StropError
-from strop.tasks import Outputs, Task
+from strop.tasks import Floats, Outputs, Task
 
 from .layout import IntArray, Layout
 
@@ -51,4 +51,10 @@ class Session:
 
 def outputs(session: Session, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
     """The task's output for each of n sequences, computed as one batch."""
-    return layout.by_text(task.activate(session.run(layout.feeds(sequences))), sequences)
+    return by_input(task, layout, task.activate(session.run(layout.feeds(sequences))), sequences)
+
+
+def by_input(task: Task, layout: Layout, found: Floats, sequences: Sequence[IntArray]) -> Outputs:
+    """What a graph found for n sequences together, for each of them as the task has it."""
+    rows = layout.by_text(found, sequences)
+    return [task.of_input(one) for one in rows] if task.per_token else rows

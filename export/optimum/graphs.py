@@ -55,7 +55,7 @@ def export_through_optimum(
     with tempfile.TemporaryDirectory(prefix="strop-optimum-") as folder:
         model.save_pretrained(folder)
         _run("export", folder, str(path))
-    require_parity(model, layout, examples, path)
+    require_parity(model, task, layout, examples, path)
 
 
 def _quantise(kind: str, source: Path, target: Path, calibration: Calibration) -> None:

@@ -15,11 +15,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from strop.tasks import Task
-from strop.train.batches import Collator, Item, longest_first
+from strop.train.batches import Collator, Row, longest_first
 from strop.train.device import arithmetic
+from strop.train.heads import HEADS, Head, logits_of
 
 from .anatomy import anatomy, head_size
-from .loss import distance, own_rows
+from .distance import distance, own_rows
 
 BATCH = 32
 LAYER_BATCHES = 8
@@ -37,16 +38,16 @@ class Importance:
     """All layers but one, in the order in which they should go."""
 
 
-def measure_importance(model: PreTrainedModel, items: Sequence[Item], task: Task) -> Importance:
+def measure_importance(model: PreTrainedModel, rows: Sequence[Row], task: Task) -> Importance:
     """Measure a model in eval mode on labelled examples; its weights stay as they are."""
     model.requires_grad_(True)  # a merged adapter leaves them frozen
     collate = Collator(int(model.config.pad_token_id))
-    order = longest_first(items)
+    order = longest_first(rows)
     batches = [
-        {name: tensor.to(model.device) for name, tensor in collate([items[i] for i in part]).items()}
+        {name: tensor.to(model.device) for name, tensor in collate([rows[i] for i in part]).items()}
         for part in (order[start : start + BATCH] for start in range(0, len(order), BATCH))
     ]
-    heads, neurons = _first_order(model, batches)
+    heads, neurons = _first_order(model, HEADS[task.head], batches)
     # The cost of ranking layers grows with their square, and fewer texts rank them as well.
     some = batches[:: max(1, len(batches) // LAYER_BATCHES)]
     with torch.autocast(model.device.type, torch.bfloat16, enabled=arithmetic("auto") == "bf16"):
@@ -55,7 +56,7 @@ def measure_importance(model: PreTrainedModel, items: Sequence[Item], task: Task
 
 
 def _first_order(
-    model: PreTrainedModel, batches: Sequence[dict[str, Tensor]]
+    model: PreTrainedModel, head: Head, batches: Sequence[dict[str, Tensor]]
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     names, size = anatomy(model), head_size(model)
     layers = names.layers_of(model)
@@ -65,7 +66,8 @@ def _first_order(
     neurons = [torch.zeros(cast(nn.Linear, down).in_features, device=model.device) for down in downs]
     for batch in batches:
         with _inputs_of([*mixes, *downs]) as seen:
-            model(**batch).loss.backward()
+            loss = head.loss(logits_of(head, model, batch), batch["labels"])
+            loss.backward()  # type: ignore[no-untyped-call]
         model.zero_grad()
         real = batch["attention_mask"].flatten().bool()
         for number in range(len(layers)):
@@ -123,7 +125,7 @@ def _dispensable(model: PreTrainedModel, batches: Sequence[dict[str, Tensor]], t
 
 
 def _logits(model: PreTrainedModel, batch: dict[str, Tensor], task: Task) -> Tensor:
-    return own_rows(task, model(**batch).logits.float(), batch["attention_mask"].bool())
+    return own_rows(logits_of(HEADS[task.head], model, batch).float(), batch["attention_mask"].bool())
 
 
 @contextmanager

@@ -17,10 +17,11 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from strop.tasks import Task
-from strop.train.batches import Collator, Item, LengthGroupedSampler
+from strop.train.batches import Collator, LengthGroupedSampler, Row, row_length
 from strop.train.device import arithmetic, best_device
+from strop.train.heads import HEADS
 
-from .loss import distance, label_loss, own_rows
+from .distance import distance, own_rows
 
 TEMPERATURE = 2.0
 WARMUP_SHARE = 0.06
@@ -31,8 +32,8 @@ LARGEST_GRADIENT = 1.0
 class Lesson:
     """What a cut model is taught with, and for how long."""
 
-    items: Sequence[Item]
-    """Training texts; the target of those without a label is ``IGNORED``."""
+    rows: Sequence[Row]
+    """Of the training split, and texts without a target."""
     epochs: int
     task: Task
     learning_rate: float = 3e-4
@@ -54,11 +55,9 @@ def teach(
     """
     device = best_device()
     torch.manual_seed(lesson.seed)
-    sampler = LengthGroupedSampler(
-        [len(item["input_ids"]) for item in lesson.items], lesson.batch_size, lesson.seed
-    )
+    sampler = LengthGroupedSampler([row_length(row) for row in lesson.rows], lesson.batch_size, lesson.seed)
     loader: DataLoader[Any] = DataLoader(
-        lesson.items,  # type: ignore[arg-type]  # any sequence will do
+        lesson.rows,  # type: ignore[arg-type]  # any sequence will do
         batch_size=lesson.batch_size,
         sampler=sampler,
         collate_fn=Collator(int(student.config.pad_token_id)),
@@ -106,7 +105,9 @@ def _loss(
         taught = teacher(**batch, output_hidden_states=True)
     learnt = student(**batch, output_hidden_states=True)
     real = batch["attention_mask"].bool()
-    ours, theirs = (own_rows(task, one.logits, real) for one in (learnt, taught))
+    head, mask = HEADS[task.head], batch["attention_mask"]
+    logits = head.logits(learnt, mask)
+    ours, theirs = (own_rows(one, real) for one in (logits, head.logits(taught, mask)))
     # The first states are the embeddings'.
     states = torch.stack(
         [
@@ -114,4 +115,4 @@ def _loss(
             for place, number in enumerate(kept)
         ]
     ).mean()
-    return distance(task, ours, theirs, TEMPERATURE) + states + label_loss(task, learnt.logits, labels)
+    return distance(task, ours, theirs, TEMPERATURE) + states + head.loss(logits, labels)

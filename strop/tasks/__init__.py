@@ -7,7 +7,19 @@ from collections.abc import Mapping
 
 from .multi_label import MultiLabelClassification
 from .regression import Regression
-from .task import IGNORED, Example, Floats, Label, LabelScores, Outputs, Span, Tally, Task, softmax
+from .task import (
+    IGNORED,
+    Example,
+    Floats,
+    Label,
+    LabelScores,
+    Outputs,
+    Span,
+    Tally,
+    Task,
+    by_example,
+    softmax,
+)
 from .text_classification import TextClassification
 from .token_classification import TokenClassification
 
@@ -27,5 +39,6 @@ __all__ = [
     "Span",
     "Tally",
     "Task",
+    "by_example",
     "softmax",
 ]

@@ -1,5 +1,6 @@
 """Multi-label classification: any number of labels for a text, also none."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,11 +20,11 @@ class MultiLabelClassification(CountedTask):
     name = "multi-label-classification"
     summary = f"any number of labels for a text: a list, or names with {SEPARATOR} between them"
     label_column = "labels"
-    problem_type = "multi_label_classification"
+    head = "many-labels"
     metrics = ("micro_f1", "macro_f1")
     one_choice = False
 
-    def read_label(self, value: object, text: str) -> tuple[str, ...]:
+    def read_label(self, value: object, text: str, pair: str | None) -> tuple[str, ...]:
         """Sorted names, each once."""
         if value is None or value == "":
             return ()
@@ -45,6 +46,10 @@ class MultiLabelClassification(CountedTask):
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> list[float]:
         """1 for each label that is true, else 0."""
         return [float(label in _names(example)) for label in labels]
+
+    def no_target(self, offsets: Sequence[Span], labels: Sequence[str]) -> list[float]:
+        """Not even that it has none of them."""
+        return [math.nan] * len(labels)
 
     def activate(self, logits: Floats) -> Floats:
         """The sigmoid, in the form that doesn't overflow."""

@@ -20,14 +20,14 @@ class Regression(Task):
     name = "regression"
     summary = "a number for a text, or for a pair of texts, such as how alike they are"
     label_column = "score"
-    problem_type = "regression"
+    head = "score"
     metrics = ("spearman", "pearson", "mse")
     lower_is_better = ("mse",)
     one_choice = False
     call = "Score"
     tensors = MappingProxyType({"score": "FP32"})
 
-    def read_label(self, value: object, text: str) -> float:
+    def read_label(self, value: object, text: str, pair: str | None) -> float:
         """A finite number."""
         try:
             if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -41,11 +41,15 @@ class Regression(Task):
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """The one output."""
-        return (self.label_column,)
+        return ("score",)
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> float:
         """The score."""
         return float(example.label)  # type: ignore[arg-type]
+
+    def no_target(self, offsets: Sequence[Span], labels: Sequence[str]) -> float:
+        """No number."""
+        return math.nan
 
     def activate(self, logits: Floats) -> Floats:
         """As they are."""

@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,13 @@ Label = str | float | tuple[str, ...]
 """What an example is labelled with: a class, a score, or several names."""
 Floats = NDArray[np.float32]
 Outputs = Floats | Sequence[Floats]
-"""One output for each of n texts: [n, outputs], or of each text [tokens, outputs]."""
+"""One output for each of n inputs: [n, outputs], or of each input [tokens, outputs]."""
 Tally = NDArray[np.float64]
 IGNORED = -100
-"""The target of a text or token that has no label: what torch's losses leave out."""
+"""The target of a text or token that has no class: what torch's losses leave out. Of numbers it is NaN."""
 Span = tuple[int, int]
 """A stretch of a text: the first character, and the one after the last."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Example:
     """One labelled text, or a pair of them."""
 
     text: str
-    label: Label
+    label: Label | None
+    """None where the task can do without."""
     pair: str | None = None
 
 
@@ -46,11 +49,17 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
+def by_example(flat: Sequence[T], counts: Sequence[int]) -> list[Sequence[T]]:
+    """What was found for all inputs, in lists for examples of so many inputs each."""
+    return [flat[start:stop] for start, stop in pairwise(accumulate(counts, initial=0))]
+
+
 class Task(ABC):
     """One kind of question about a text; every method takes and gives numpy or plain values.
 
-    An *output* is what a model says of one text after ``activate``: float32 of shape [outputs], or
-    of a task ``per_token`` [tokens, outputs], special tokens included.
+    An *input* is a text, or a pair, as the model is given it; most tasks ask one for an example. An
+    *output* is what a model says of one input: float32 of shape [outputs], or of a task ``per_token``
+    mostly [tokens, outputs], special tokens included.
     """
 
     name: ClassVar[str]
@@ -59,18 +68,25 @@ class Task(ABC):
     """One line for whoever has to choose."""
     text_column: ClassVar[str] = "text"
     """Where the text stands unless the user names another column."""
-    label_column: ClassVar[str] = "label"
+    pair_column: ClassVar[str | None] = None
+    """Where a second text stands, for a task that can't do without."""
+    label_column: ClassVar[str | None] = "label"
+    """None for a task without labels."""
+    label_optional: ClassVar[bool] = False
+    """Whether a row may lack that column."""
     takes_pairs: ClassVar[bool] = True
     """Whether two texts may be judged together."""
-    head: ClassVar[str] = "AutoModelForSequenceClassification"
-    """transformers' class for it."""
-    problem_type: ClassVar[str | None] = None
-    """What that class chooses its loss by."""
-    adapter_type: ClassVar[str] = "SEQ_CLS"
-    """peft's name for that head."""
+    head: ClassVar[str]
+    """The name in ``strop.train.heads`` of what stands on the encoder."""
     one_choice: ClassVar[bool] = True
     """Whether an output is the probabilities of one choice, which add up to 1."""
     per_token: ClassVar[bool] = False
+    """Whether a graph has an output for each token; ``of_input`` may make one of them."""
+    several: ClassVar[bool] = False
+    """Whether an example may be more than one input. ``tally`` is then given, for each example, the
+    list of its outputs and the list of their offsets."""
+    together: ClassVar[bool] = False
+    """Whether an example's inputs are learnt in one batch."""
     call: ClassVar[str] = "Classify"
     """The typed call that answers it."""
     tensors: ClassVar[Mapping[str, str]]
@@ -91,8 +107,12 @@ class Task(ABC):
         return value
 
     @abstractmethod
-    def read_label(self, value: object, text: str) -> Label:
-        """A label as it stands in ``text``'s row; ``ValueError`` as for a text."""
+    def read_label(self, value: object, text: str, pair: str | None) -> Label:
+        """A label as it stands in the row of ``text`` and ``pair``; ``ValueError`` as for a text."""
+
+    def inputs(self, example: Example) -> Sequence[Example]:
+        """What the model is asked for an example, each as an example with a target of its own."""
+        return (example,)
 
     @abstractmethod
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
@@ -112,6 +132,10 @@ class Task(ABC):
         """Where the words are that have labels of their own; none unless the task is ``per_token``."""
         return []
 
+    def of_examples(self, found: Any, counts: Sequence[int]) -> Any:
+        """What was found for all inputs as ``tally`` wants it, for examples of so many inputs each."""
+        return by_example(found, counts) if self.several else found
+
     @abstractmethod
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> Any:
         """What the loss compares an output with: a number, or a list of them.
@@ -119,15 +143,23 @@ class Task(ABC):
         ``offsets`` says which characters of the text each token stands for; none for a special one.
         """
 
+    def no_target(self, offsets: Sequence[Span], labels: Sequence[str]) -> Any:
+        """The target, of the same shape, of an input that has no label."""
+        return IGNORED
+
     def activate(self, logits: Floats) -> Floats:
         """Outputs from logits of any shape [..., outputs]: softmax, unless the task has another."""
         return softmax(logits)
 
+    def of_input(self, rows: Floats) -> Floats:
+        """An input's output from what ``activate`` made of its tokens, [tokens, outputs]."""
+        return rows
+
     @abstractmethod
     def tally(
         self,
-        outputs: Outputs,
-        offsets: Sequence[Sequence[Span]],
+        outputs: Any,
+        offsets: Any,
         examples: Sequence[Example],
         labels: Sequence[str],
     ) -> Tally:

@@ -14,10 +14,10 @@ class TextClassification(CountedTask):
 
     name = "text-classification"
     summary = "one class for a text, or for a pair of texts"
-    problem_type = "single_label_classification"
+    head = "one-class"
     metrics = ("accuracy", "macro_f1")
 
-    def read_label(self, value: object, text: str) -> str:
+    def read_label(self, value: object, text: str, pair: str | None) -> str:
         """A name, or a whole number."""
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)

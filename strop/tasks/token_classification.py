@@ -41,8 +41,7 @@ class TokenClassification(CountedTask):
     summary = "named stretches of a text: tokens with IOB2 tags"
     text_column = "tokens"
     label_column = "tags"
-    head = "AutoModelForTokenClassification"
-    adapter_type = "TOKEN_CLS"
+    head = "token-classes"
     takes_pairs = False
     per_token = True
     call = "Tag"
@@ -61,7 +60,7 @@ class TokenClassification(CountedTask):
                 raise ValueError(f"has the word {word!r:.60}; a word is not empty and has no blanks")
         return " ".join(words)
 
-    def read_label(self, value: object, text: str) -> tuple[str, ...]:
+    def read_label(self, value: object, text: str, pair: str | None) -> tuple[str, ...]:
         """A tag for each word; an ``I-`` that continues nothing is read as the beginning that it is."""
         tags = value.split() if isinstance(value, str) else value
         if not isinstance(tags, list | tuple):
@@ -104,6 +103,10 @@ class TokenClassification(CountedTask):
             target.append(number[f"I-{tag[2:]}" if word == before and tag != OUTSIDE else tag])
             before = word
         return target
+
+    def no_target(self, offsets: Sequence[Span], labels: Sequence[str]) -> list[int]:
+        """None for any token."""
+        return [IGNORED] * len(offsets)
 
     def tally(
         self,

@@ -65,4 +65,4 @@ def test_another_architecture_is_refused_by_name():
     config = transformers.GPT2Config(n_layer=1, n_head=1, n_embd=8, vocab_size=10)
     model = transformers.AutoModelForSequenceClassification.from_config(config)
     with pytest.raises(InputError, match="'gpt2' can't be exported"):
-        PackedModel(model)
+        PackedModel(model, TASK)

@@ -42,6 +42,10 @@ def items(count=64):
     ]
 
 
+def rows(texts):
+    return [(text,) for text in texts]
+
+
 def logits(model, texts):
     with torch.no_grad():
         return torch.cat([model(torch.tensor([text["input_ids"]])).logits for text in texts])
@@ -51,7 +55,7 @@ def logits(model, texts):
 def test_a_cut_model_is_smaller_and_its_graph_agrees_with_torch(make_encoder, tmp_path, family):
     model = classifier(make_encoder, tmp_path / family, family)
     shape = Shape(layers=1, heads=None if family == "mpnet" else 1, ffn=50)
-    smaller, kept = cut(model, shape, measure_importance(model, items(), TASK))
+    smaller, kept = cut(model, shape, measure_importance(model, rows(items()), TASK))
     assert len(kept) == 1
     assert smaller.num_parameters() < model.num_parameters()
     names = anatomy(smaller)
@@ -77,7 +81,7 @@ def test_what_does_nothing_is_cut_first_and_the_answers_stay(make_encoder, tmp_p
             layer.get_submodule(names.down).weight[:, idle_neurons] = 0
             layer.get_submodule(names.mix).weight[:, idle_heads] = 0
     texts = items()
-    smaller, _ = cut(model, Shape(heads=2, ffn=50), measure_importance(model, texts, TASK))
+    smaller, _ = cut(model, Shape(heads=2, ffn=50), measure_importance(model, rows(texts), TASK))
     assert torch.allclose(logits(smaller, texts), logits(model, texts), atol=1e-5)
 
 
@@ -89,13 +93,13 @@ def test_the_layer_that_changes_least_goes_first(make_encoder, tmp_path):
         for name in (names.mix, names.down):
             for layer in (first, second):
                 layer.get_submodule(name).weight.mul_(20 if layer is first else 0.001)
-    assert measure_importance(model, items(), TASK).dispensable == (1,)
+    assert measure_importance(model, rows(items()), TASK).dispensable == (1,)
 
 
 def test_the_model_that_was_measured_and_cut_is_as_before(make_encoder, tmp_path):
     model = classifier(make_encoder, tmp_path)
     before = copy.deepcopy(model.state_dict())
-    cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, items(), TASK))
+    cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, rows(items()), TASK))
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -110,7 +114,9 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
         EncodedSplit.of(part, tokenizer, TASK, run.labels, run.max_tokens).items
         for part in (splits.train, splits.test)
     )
-    student, kept = cut(model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, train, TASK))
+    student, kept = cut(
+        model, Shape(layers=1, heads=1, ffn=25), measure_importance(model, rows(train), TASK)
+    )
 
     def distance():
         ours, theirs = (logits(one, test).softmax(-1) for one in (student, model))
@@ -118,7 +124,7 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
 
     before, steps = distance(), []
     texts = train if labelled else [Item(item, labels=IGNORED) for item in train]
-    lesson = Lesson(texts, epochs=6, task=TASK, learning_rate=2e-3, batch_size=16)
+    lesson = Lesson(rows(texts), epochs=6, task=TASK, learning_rate=2e-3, batch_size=16)
     teach(student, model, kept, lesson, lambda done, total: steps.append((done, total)))
     assert distance() < before / 2
     assert steps[-1] == (72, 72)
@@ -136,7 +142,7 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
 def test_a_shape_that_the_model_does_not_have_is_refused(make_encoder, tmp_path, family, shape, words):
     model = classifier(make_encoder, tmp_path, family)
     with pytest.raises(InputError, match=words):
-        cut(model, shape, measure_importance(model, items(8), TASK))
+        cut(model, shape, measure_importance(model, rows(items(8)), TASK))
 
 
 def test_a_trimmed_vocabulary_changes_nothing_for_texts_of_kept_tokens(make_encoder, tmp_path):

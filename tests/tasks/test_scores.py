@@ -70,7 +70,7 @@ def test_regression_is_scored_as_scipy_does(pairs):
 def tagged(words, names):
     """A sentence with its tags, an output that guesses others, and where the tokens are."""
     text = " ".join(f"w{place}" for place in range(len(words)))
-    true = TAG.read_label([true for true, _ in words], text)
+    true = TAG.read_label([true for true, _ in words], text, None)
     stops = [len(" ".join(text.split(" ")[: place + 1])) for place in range(len(words))]
     offsets = [(0, 0), *((stop - 1, stop) for stop in stops), (0, 0)]
     guessed = ["O", *(found for _, found in words), "O"]
@@ -85,7 +85,7 @@ def test_entities_are_scored_as_seqeval_does(texts):
     scores = TAG.score(total(TAG, outputs, examples, names, offsets))
     truth = [list(example.label) for example in examples]
     found = [
-        list(TAG.read_label([found for _, found in words], example.text))
+        list(TAG.read_label([found for _, found in words], example.text, None))
         for words, example in zip(texts, examples, strict=True)
     ]
     for name in ("f1", "precision", "recall"):

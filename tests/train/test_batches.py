@@ -34,11 +34,11 @@ def test_the_texts_of_a_batch_are_about_equally_long() -> None:
 
 
 def test_a_batch_is_padded_to_its_longest_text() -> None:
-    items = [Item(input_ids=[5], labels=1), Item(input_ids=[7, 8, 9], labels=0)]
-    batch = {name: rows.tolist() for name, rows in Collator(3)(items).items()}
+    rows = [(Item(input_ids=[5], labels=1),), (Item(input_ids=[7, 8, 9], labels=0),)]
+    batch = {name: tensor.tolist() for name, tensor in Collator(3)(rows).items()}
     assert batch == {
         "input_ids": [[5, 3, 3], [7, 8, 9]],
         "attention_mask": [[1, 0, 0], [1, 1, 1]],
         "labels": [1, 0],
     }
-    assert longest_first(items) == [1, 0]
+    assert longest_first(rows) == [1, 0]

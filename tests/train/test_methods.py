@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, SupportsIndex
+from typing import Any
 
 import pytest
 import torch
@@ -19,8 +19,9 @@ from strop.train.batches import EncodedSplit, Item
 from strop.train.command import train
 from strop.train.config import TrainConfig
 from strop.train.encoder import PACKABLE, Encoder
+from strop.train.heads import HEADS
 from strop.train.loop import InterruptError, fit, steps_per_epoch
-from strop.train.losses.objective import own_loss
+from strop.train.losses.objective import own_objective
 from strop.train.methods import METHODS
 from strop.train.run import Run
 from strop.train.weights import load_to_score, save_weights, trainable
@@ -41,6 +42,9 @@ def _config(encoder: Path, out: Path, **options: Any) -> TrainConfig:
     return TrainConfig(Path("data"), model=str(encoder), out=out, threads=1, **(few | options))
 
 
+OWN_LOSS = own_objective(HEADS[TASK.head])
+
+
 def _items(count: int) -> list[Item]:
     """Token ids whose class is told by the last."""
     return [
@@ -52,19 +56,23 @@ def _items(count: int) -> list[Item]:
 def _split(items: Sequence[Item]) -> EncodedSplit:
     """Items with the examples that they would be of."""
     examples = [Example("text", LABELS[item["labels"]]) for item in items]
-    return EncodedSplit(examples, items, [()] * len(examples))
+    return EncodedSplit(examples, [1] * len(items), items, [()] * len(examples))
 
 
-class _Interrupted(list[Item]):
-    """Texts of which one is Ctrl-C."""
-
+def _interrupting(items: Sequence[Item]) -> list[Any]:
+    """The same, and Ctrl-C when the sixth of the second epoch is put into a batch."""
     reads = 0
 
-    def __getitem__(self, place: SupportsIndex | slice) -> Any:
-        self.reads += 1
-        if self.reads == len(self) + 6:  # in the second epoch
-            os.kill(os.getpid(), signal.SIGINT)
-        return super().__getitem__(place)
+    class Watched(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            nonlocal reads
+            reads += name == "input_ids"
+            # Each is measured once, to group it by length, before it is read for a batch.
+            if reads == 2 * len(items) + 6:
+                os.kill(os.getpid(), signal.SIGINT)
+            return super().__getitem__(name)
+
+    return [Watched(item) for item in items]
 
 
 def _trained(config: TrainConfig, out: Path, items: Sequence[Item]) -> dict[str, Tensor]:
@@ -78,7 +86,7 @@ def _trained(config: TrainConfig, out: Path, items: Sequence[Item]) -> dict[str,
         task=TASK,
         labels=LABELS,
         pad_token_id=1,
-        objective=own_loss,
+        objective=OWN_LOSS,
         config=config,
         out=out,
     )
@@ -92,7 +100,7 @@ def test_every_method_goes_on_exactly_where_it_was_interrupted(
     config = _config(tiny_encoder, tmp_path, method=method, evaluations_per_epoch=2, patience=9)
     items = _items(24)
     with pytest.raises(InterruptError, match=r"interrupted at step [789] of 12"):
-        _trained(config, tmp_path / "cut", _Interrupted(items))
+        _trained(config, tmp_path / "cut", _interrupting(items))
     resumed = _trained(config, tmp_path / "cut", items)
     whole = _trained(config, tmp_path / "whole", items)
     assert resumed.keys() == whole.keys()

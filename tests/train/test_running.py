@@ -20,8 +20,9 @@ from strop.train.command import train
 from strop.train.config import TrainConfig
 from strop.train.device import arithmetic
 from strop.train.encoder import Encoder
+from strop.train.heads import HEADS
 from strop.train.loop import fit, steps_per_epoch
-from strop.train.losses.objective import own_loss
+from strop.train.losses.objective import own_objective
 from strop.train.memory import estimate_memory
 from strop.train.out_of_memory import named_remedies
 from strop.train.weights import trainable
@@ -45,13 +46,14 @@ def config(tmp_path: Path, tiny_encoder: Path, tiny_data: Path) -> TrainConfig:
     )
 
 
+OWN_LOSS = own_objective(HEADS[TASK.head])
 ITEMS = [Item(input_ids=[2, 10 + place % 7, 45 + place % 2, 3], labels=place % 2) for place in range(48)]
 
 
 def _split(items: Sequence[Item]) -> EncodedSplit:
     """Items with the examples that they would be of."""
     examples = [Example("text", LABELS[item["labels"]]) for item in items]
-    return EncodedSplit(examples, items, [()] * len(examples))
+    return EncodedSplit(examples, [1] * len(items), items, [()] * len(examples))
 
 
 def _fitted(
@@ -67,7 +69,7 @@ def _fitted(
         task=TASK,
         labels=LABELS,
         pad_token_id=1,
-        objective=own_loss,
+        objective=OWN_LOSS,
         config=config,
         out=config.out,
     )
@@ -158,13 +160,13 @@ def test_the_memory_foreseen_is_what_torch_allocates_at_most(
     )
     model = trainable(Encoder.open(config.model), TASK, LABELS, config, 1)
     items = [Item(input_ids=[5] * length, labels=0) for length in (20, 32)]
-    need = estimate_memory(model, items, 1, own_loss, config)
+    need = estimate_memory(model, [(item,) for item in items], 1, OWN_LOSS, config)
     optimiser = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad])
-    batch = Collator(1)([items[0], *[items[1]] * 15])
+    batch = Collator(1)([(items[0],), *[(items[1],)] * 15])
 
     def step() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            loss = own_loss(model, batch)
+            loss = OWN_LOSS(model, batch)
         loss.backward()
         optimiser.step()
         optimiser.zero_grad()

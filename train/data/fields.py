@@ -42,7 +42,7 @@ def text_of(where: str, row: Mapping[str, object], column: str, option: str = "-
 
 def label_of(where: str, row: Mapping[str, object], column: str, option: str = "--label-column") -> str:
     """The name of a class, which may be a whole number."""
-    return value_of(where, row, column, option, lambda value: str(CLASSES.read_label(value, "")))
+    return value_of(where, row, column, option, lambda value: str(CLASSES.read_label(value, "", None)))
 
 
 def tags_of(

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from ..heads import Head, logits_of
 from .classes import balanced_weights, class_counts, class_loss, divergence
 from .options import LossOptions
 
@@ -13,19 +14,18 @@ Objective = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 """The loss of a model on a batch, a scalar: the mean over its examples."""
 
 
-def own_loss(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """What the model itself holds its task's loss to be."""
-    loss: Tensor = model(**batch).loss
-    return loss
+def own_objective(head: Head) -> Objective:
+    """The head's own loss, without any option."""
+    return lambda model, batch: head.loss(logits_of(head, model, batch), batch["labels"])
 
 
-def make_objective(options: LossOptions, labels: Sequence[object], classes: int) -> Objective:
-    """The model's own loss, or one over classes; ``labels`` are those of the training examples.
+def make_objective(options: LossOptions, head: Head, labels: Sequence[object], classes: int) -> Objective:
+    """The head's own loss, or one over classes; ``labels`` are those of the training inputs.
 
     Raises ``InputError`` for an option that the task's labels don't fit.
     """
     if options.class_option is None:
-        return own_loss
+        return own_objective(head)
     counts = class_counts(labels, classes, options.class_option)
     loss = partial(
         class_loss,
@@ -35,13 +35,13 @@ def make_objective(options: LossOptions, labels: Sequence[object], classes: int)
     )
 
     def once(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        return loss(model(**batch).logits, batch["labels"])
+        return loss(logits_of(head, model, batch), batch["labels"])
 
     def twice(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """The mean loss of two dropout passes, and how far they are apart, as R-Drop weighs it."""
         labels = batch["labels"]
         doubled = {name: torch.cat((rows, rows)) for name, rows in batch.items()}
-        logits = model(**doubled).logits
+        logits = logits_of(head, model, doubled)
         first, second = logits.chunk(2)
         return loss(logits, doubled["labels"]) + options.r_drop * divergence(first, second, labels)
 

@@ -11,10 +11,13 @@ from transformers import PreTrainedModel
 
 from strop.train.command import train
 from strop.train.config import TrainConfig
+from strop.train.heads import HEADS
 from strop.train.losses.adversary import Adversary
 from strop.train.losses.dropout import set_dropout
-from strop.train.losses.objective import own_loss
+from strop.train.losses.objective import own_objective
 from strop.train.run import Run
+
+OWN_LOSS = own_objective(HEADS["one-class"])
 
 
 def _options(**options: Any) -> TrainConfig:
@@ -33,7 +36,7 @@ def _attack(
     def step() -> Tensor:
         watch = embeddings.register_forward_hook(lambda _, __, out: added.append((out - plain).detach()))
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = own_loss(model, batch)
+            loss = OWN_LOSS(model, batch)
         watch.remove()
         losses.append(float(loss.detach()))
         (loss * adversary.weight).backward()

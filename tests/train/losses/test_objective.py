@@ -11,10 +11,13 @@ from transformers import PreTrainedModel
 
 from strop.tasks import TASKS
 from strop.train.config import TrainConfig
+from strop.train.heads import HEADS
 from strop.train.losses.classes import divergence
 from strop.train.losses.dropout import set_dropout
-from strop.train.losses.objective import make_objective, own_loss
+from strop.train.losses.objective import make_objective, own_objective
 
+HEAD = HEADS["one-class"]
+OWN_LOSS = own_objective(HEAD)
 LABELS = [0, 0, 0, 1, 2, 1]
 
 
@@ -22,17 +25,21 @@ def _options(**options: Any) -> TrainConfig:
     return TrainConfig(Path("data"), model="model", out=Path("run"), **options)
 
 
-def test_without_options_it_is_the_models_own_loss() -> None:
-    assert make_objective(_options(), LABELS, 3) is own_loss
+def test_without_options_it_is_the_loss_that_transformers_computes(
+    make_model: Callable[[], PreTrainedModel], batch: dict[str, Tensor]
+) -> None:
+    model = make_model().eval()
+    found = make_objective(_options(), HEAD, LABELS, 3)(model, batch)
+    torch.testing.assert_close(found, model(**batch).loss)
 
 
 def test_a_loss_over_classes_meets_the_models_own_where_its_options_vanish(
     make_model: Callable[[], PreTrainedModel], batch: dict[str, Tensor]
 ) -> None:
     model = make_model().eval()
-    almost = make_objective(_options(label_smoothing=1e-9), LABELS, 3)
-    torch.testing.assert_close(almost(model, batch), own_loss(model, batch))
-    weighted = make_objective(_options(class_weights="balanced"), LABELS, 3)
+    almost = make_objective(_options(label_smoothing=1e-9), HEAD, LABELS, 3)
+    torch.testing.assert_close(almost(model, batch), OWN_LOSS(model, batch))
+    weighted = make_objective(_options(class_weights="balanced"), HEAD, LABELS, 3)
     expected = nn.functional.cross_entropy(
         model(**batch).logits, batch["labels"], torch.tensor([2 / 3, 1, 2]), reduction="none"
     )
@@ -43,7 +50,7 @@ def test_r_drop_adds_nothing_without_dropout_and_the_divergence_with_it(
     make_model: Callable[[], PreTrainedModel], batch: dict[str, Tensor]
 ) -> None:
     model = make_model()
-    objective = make_objective(_options(r_drop=3.0), LABELS, 3)
+    objective = make_objective(_options(r_drop=3.0), HEAD, LABELS, 3)
     torch.manual_seed(1)
     logits = model(**{name: torch.cat((rows, rows)) for name, rows in batch.items()}).logits
     torch.manual_seed(1)
@@ -54,7 +61,7 @@ def test_r_drop_adds_nothing_without_dropout_and_the_divergence_with_it(
     torch.testing.assert_close(found, nn.functional.cross_entropy(logits, doubled) + 3 * apart)
 
     set_dropout(model, 0.0, 0.0)
-    torch.testing.assert_close(objective(model, batch), own_loss(model, batch))
+    torch.testing.assert_close(objective(model, batch), OWN_LOSS(model, batch))
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "mpnet", "roberta"])

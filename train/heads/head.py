@@ -1,0 +1,42 @@
+"""What a head is: the contract by which every model is trained, taught and exported."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from strop.tasks import IGNORED
+
+
+class Head(ABC):
+    """One kind of layer on top of an encoder."""
+
+    name: ClassVar[str]
+    """What a task calls it by."""
+    model_class: ClassVar[str]
+    """transformers' class of encoder and head."""
+    adapter_type: ClassVar[str]
+    """peft's name for that class."""
+    problem_type: ClassVar[str | None] = None
+    """What transformers, where it loads the model later, knows the answers' kind by."""
+    modules: ClassVar[tuple[str, ...]] = ("classifier",)
+    """The parts that an encoder may come without: they are then new, and always trained whole."""
+
+    def logits(self, outputs: Any, mask: Tensor) -> Tensor:
+        """[n, outputs] or [n, tokens, outputs] from what the model gave for inputs whose real tokens
+        are 1 in ``mask`` [n, tokens].
+        """
+        logits: Tensor = outputs.logits
+        return logits
+
+    @abstractmethod
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean over what has a label, a scalar; 0 if nothing has.
+
+        ``labels`` are as ``Collator`` makes them of the task's targets.
+        """
+
+
+def labelled(labels: Tensor) -> Tensor:
+    """Where there is a label, of the labels' own shape: ids may be ``IGNORED``, numbers NaN."""
+    return ~labels.isnan() if labels.is_floating_point() else labels != IGNORED
