@@ -14,6 +14,7 @@ from .task import (
     Label,
     LabelScores,
     Outputs,
+    Result,
     Span,
     Tally,
     Task,
@@ -21,7 +22,7 @@ from .task import (
     softmax,
 )
 from .text_classification import TextClassification
-from .token_classification import TokenClassification
+from .token_classification import Entity, TokenClassification
 
 TASKS: Mapping[str, Task] = {
     task.name: task
@@ -31,11 +32,13 @@ TASKS: Mapping[str, Task] = {
 __all__ = [
     "IGNORED",
     "TASKS",
+    "Entity",
     "Example",
     "Floats",
     "Label",
     "LabelScores",
     "Outputs",
+    "Result",
     "Span",
     "Tally",
     "Task",

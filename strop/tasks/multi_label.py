@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .counted import CountedTask, joined, macro_f1, micro_f1
-from .task import Example, Floats, Outputs, Span, Tally
+from .task import Example, Floats, Outputs, Result, Span, Tally
 
 SEPARATOR = "|"
 """Between the labels of a text in formats without lists."""
@@ -66,6 +66,17 @@ class MultiLabelClassification(CountedTask):
         guesses = np.asarray(outputs) >= THRESHOLD
         truths = np.array([self.target(example, (), labels) for example in examples])
         return joined(guesses * truths, guesses.astype(np.float64), truths)
+
+    def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally:
+        """Of (label, score) pairs; a label that isn't told is not given."""
+        told = [dict(result) for result in results]
+        labels = sorted({*self.named(examples), *(label for one in told for label in one)})
+        outputs = np.array([[one.get(label, 0.0) for label in labels] for one in told], dtype=np.float32)
+        return self.tally(outputs, (), examples, labels)
+
+    def verdict(self, result: Result) -> frozenset[str]:
+        """The labels that are given."""
+        return frozenset(label for label, score in result if score >= THRESHOLD)
 
     def score(self, totals: Tally) -> dict[str, Tally]:
         """``micro_f1`` over all labels together, and ``macro_f1``, which counts every label alike."""

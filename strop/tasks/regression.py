@@ -7,9 +7,10 @@ from types import MappingProxyType
 import numpy as np
 
 from .counted import ratio
-from .task import Example, Floats, Outputs, Span, Tally, Task
+from .task import Example, Floats, Outputs, Result, Span, Tally, Task
 
 ROUNDING = 1e-12
+SHOWN_DIGITS = 4
 SAME = 0.1
 """Two scores are the same answer when they differ by less than this part of the reference's spread."""
 
@@ -68,6 +69,14 @@ class Regression(Task):
         squared = (found - true)[:, np.newaxis] ** 2
         ranks = _moments(_ranks(found), _ranks(true))[:, 1:]
         return np.concatenate((_moments(found, true), ranks, squared), axis=1)
+
+    def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally:
+        """Of scores."""
+        return self.tally(np.array(results, dtype=np.float32), (), examples, self.labels(examples))
+
+    def verdict(self, result: Result) -> float:
+        """The score, rounded: another batch may tip the last bits of it on some engines."""
+        return round(float(result), SHOWN_DIGITS)
 
     def score(self, totals: Tally) -> dict[str, Tally]:
         """``spearman`` and ``pearson``, the correlation of ranks and of values, 0 where one of them is

@@ -1,7 +1,7 @@
 """What a task is: the contract that every stage works by."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -17,6 +17,8 @@ Outputs = Floats | Sequence[Floats]
 Tally = NDArray[np.float64]
 IGNORED = -100
 """The target of a text or token that has no class: what torch's losses leave out. Of numbers it is NaN."""
+Result = Any
+"""What a server tells of an example instead of outputs: labels with scores, a score, entities."""
 Span = tuple[int, int]
 """A stretch of a text: the first character, and the one after the last."""
 T = TypeVar("T")
@@ -165,6 +167,10 @@ class Task(ABC):
     ) -> Tally:
         """What each example adds to the score, [n, counts]: summed over any of them, it can be scored."""
 
+    def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally | None:
+        """``tally`` of what a server told instead of outputs; ``None`` where that can't be scored."""
+        return None
+
     @abstractmethod
     def score(self, totals: Tally) -> dict[str, Tally]:
         """Each of ``metrics``, of shape [...], from sums of tallies [..., counts]."""
@@ -184,6 +190,11 @@ class Task(ABC):
         self, name: str, outputs: Outputs, offsets: Sequence[Sequence[Span]], labels: Sequence[str]
     ) -> Floats | list[str]:
         """One of ``tensors`` for n texts: FP32 of shape [n, ...], or n strings for BYTES."""
+
+    def verdict(self, result: Result) -> Hashable:
+        """What a result comes to: two that have the same are the same answer."""
+        whole: Hashable = result
+        return whole
 
     @abstractmethod
     def agreement(self, outputs: Outputs, reference: Outputs) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .counted import CountedTask, joined, macro_f1, ratio, thirds
-from .task import Example, Outputs, Span, Tally, refuse_unknown
+from .task import Example, Outputs, Result, Span, Tally, refuse_unknown
 
 
 class TextClassification(CountedTask):
@@ -55,6 +55,17 @@ class TextClassification(CountedTask):
         guesses = classes[np.argmax(outputs, axis=1)]
         truths = classes[[self.target(example, (), labels) for example in examples]]
         return joined(guesses * truths, guesses, truths)
+
+    def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally:
+        """Of (label, score) pairs, the best first."""
+        told = [self.verdict(result) for result in results]
+        labels = sorted({*told, *self.named(examples)})
+        outputs = np.array([[label == best for label in labels] for best in told], dtype=np.float32)
+        return self.tally(outputs, (), examples, labels)
+
+    def verdict(self, result: Result) -> str:
+        """The best label."""
+        return str(result[0][0])
 
     def score(self, totals: Tally) -> dict[str, Tally]:
         """``accuracy``, and ``macro_f1``, which counts every class alike."""

@@ -8,14 +8,14 @@ its tokens' tags make.
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from .counted import CountedTask, joined, micro_f1, ratio, thirds
-from .task import IGNORED, Example, Floats, LabelScores, Outputs, Span, Tally
+from .task import IGNORED, Example, Floats, LabelScores, Outputs, Result, Span, Tally
 
 OUTSIDE = "O"
 _WORD = re.compile("[^ ]+")
@@ -78,8 +78,7 @@ class TokenClassification(CountedTask):
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """O, then both tags of each type."""
-        types = sorted(set(self.named(examples)))
-        return (OUTSIDE, *(f"{place}-{kind}" for kind in types for place in "BI"))
+        return _both_tags(self.named(examples))
 
     def named(self, examples: Sequence[Example]) -> list[str]:
         """The type of each entity."""
@@ -133,6 +132,24 @@ class TokenClassification(CountedTask):
                     row[place, types[kind]] += 1
         return joined(*np.moveaxis(counts, 1, 0))
 
+    def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally:
+        """Of entities: a word has the tag of its first character, which is that of its first token.
+
+        Only of an entity that goes on in the next word after a break inside this one is more known from
+        outputs: told as two, it is counted as two.
+        """
+        labels = _both_tags({*self.named(examples), *(one.label for result in results for one in result)})
+        words = [self.words(example) for example in examples]
+        tags = [_tags_of(result, spans) for result, spans in zip(results, words, strict=True)]
+        outputs = [
+            np.array([[tag == one for tag in labels] for one in row], dtype=np.float32) for row in tags
+        ]
+        return self.tally(outputs, words, examples, labels)
+
+    def verdict(self, result: Result) -> tuple[tuple[str, int, int], ...]:
+        """The entities without their scores."""
+        return tuple((one.label, one.start, one.stop) for one in result)
+
     def score(self, totals: Tally) -> dict[str, Tally]:
         """``f1``, ``precision`` and ``recall`` over the entities of all types together."""
         hits, guesses, truths = (part.sum(axis=-1) for part in thirds(totals))
@@ -179,6 +196,24 @@ def entity_types(labels: Sequence[str]) -> Mapping[str, int]:
     return {
         kind: place for place, kind in enumerate(dict.fromkeys(tag[2:] for tag in labels if tag != OUTSIDE))
     }
+
+
+def _both_tags(types: Iterable[str]) -> tuple[str, ...]:
+    """O, then both tags of each type."""
+    return (OUTSIDE, *(f"{place}-{kind}" for kind in sorted(set(types)) for place in "BI"))
+
+
+def _tags_of(entities: Iterable[Entity], words: Sequence[Span]) -> list[str]:
+    """The tags that words have by the entities over their first characters.
+
+    An entity may begin with the blank before its first word.
+    """
+    tags, before = [], 0
+    for start, stop in words:
+        over = next((one for one in entities if one.start <= start < one.stop), None)
+        tags.append(f"{'B' if over.start >= before else 'I'}-{over.label}" if over else OUTSIDE)
+        before = stop
+    return tags
 
 
 def _tags(example: Example) -> tuple[str, ...]:

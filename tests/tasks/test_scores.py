@@ -9,7 +9,7 @@ from scipy.stats import pearsonr, spearmanr
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from strop.tasks import TASKS, Example
+from strop.tasks import TASKS, Entity, Example
 
 CLASSIFY, MANY, SCORE, TAG = (
     TASKS[name]
@@ -103,3 +103,85 @@ def test_a_resampled_tally_scores_as_the_resampled_texts_would(pairs, data):
     tally = CLASSIFY.tally(outputs, (), examples, NAMES)[drawn].sum(axis=0)
     again = total(CLASSIFY, outputs[drawn], [examples[place] for place in drawn], NAMES)
     assert np.array_equal(tally, again)
+
+
+def same_scores(task, results, outputs, examples, labels, offsets=None):
+    """Whether results score as the outputs do that they were told of."""
+    told, wanted = (
+        {name: float(value) for name, value in task.score(totals).items()}
+        for totals in (
+            task.tally_results(results, examples).sum(axis=0),
+            total(task, outputs, examples, labels, offsets),
+        )
+    )
+    assert told == pytest.approx(wanted)
+
+
+@given(st.lists(st.tuples(classes, classes), min_size=1), st.integers(1, 3))
+def test_told_labels_score_as_their_outputs(pairs, top_k):
+    truth, found = zip(*pairs, strict=True)
+    examples = [Example("text", NAMES[true]) for true in truth]
+    outputs = np.full((len(found), 3), 0.2, dtype=np.float32)
+    outputs[range(len(found)), found] = 0.6
+    ranked = [sorted(zip(NAMES, row, strict=True), key=lambda one: -one[1]) for row in outputs.tolist()]
+    same_scores(CLASSIFY, [row[:top_k] for row in ranked], outputs, examples, NAMES)
+
+
+@given(st.lists(st.tuples(sets, st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3)), min_size=1))
+def test_told_probabilities_of_many_labels_score_as_their_outputs(texts):
+    truth, outputs = (np.array(one) for one in zip(*texts, strict=True))
+    examples = [Example("text", tuple(np.array(NAMES)[row])) for row in truth]
+    results = [list(zip(NAMES, row, strict=True)) for row in outputs.tolist()]
+    same_scores(MANY, results, outputs.astype(np.float32), examples, NAMES)
+
+
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=2, max_size=30))
+def test_told_scores_score_as_their_outputs(pairs):
+    found, true = (np.array(one, dtype=np.float32) / 10 for one in zip(*pairs, strict=True))
+    examples = [Example("text", float(y)) for y in true]
+    same_scores(SCORE, found.tolist(), found[:, np.newaxis], examples, ("score",))
+
+
+pieces = st.lists(st.tuples(tags, tags, st.integers(1, 3), st.booleans()), min_size=1, max_size=6)
+
+
+def in_pieces(words, names):
+    """``tagged``, but words are of several tokens with one type, which may begin with the blank before."""
+    text = " ".join("abc"[:count] for *_, count, _ in words)
+    true = TAG.read_label([true for true, *_ in words], text, None)
+    offsets, guessed, start = [(0, 0)], ["O"], 0
+    for _, found, count, blank in words:
+        for place in range(count):
+            first = start + place
+            offsets.append((first - 1 if blank and first and not place else first, first + 1))
+            guessed.append(found if not place or found == "O" else f"I-{found[2:]}")
+        start += count + 1
+    output = np.eye(len(names), dtype=np.float32)[[names.index(tag) for tag in (*guessed, "O")]]
+    return Example(text, true), output, [*offsets, (0, 0)]
+
+
+@given(st.lists(pieces, min_size=1, max_size=4))
+def test_told_entities_score_as_their_outputs(texts):
+    names = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+    examples, outputs, offsets = zip(*(in_pieces(words, names) for words in texts), strict=True)
+    results = [TAG.entities(one, spans, names) for one, spans in zip(outputs, offsets, strict=True)]
+    same_scores(TAG, results, outputs, examples, names, offsets)
+
+
+def test_a_word_counts_by_its_first_character():
+    example = Example("Angela Merkel spoke", ("B-PER", "I-PER", "O"))
+    right = [Entity("PER", 0, 13, 0.9)]
+    cut = [Entity("PER", 0, 11, 0.9)]  # the end of the last word is tagged O
+    late = [Entity("PER", 2, 13, 0.9)]  # and so is the beginning of the first
+    scores = [
+        TAG.score(TAG.tally_results([one], [example]).sum(axis=0))["f1"] for one in (right, cut, late)
+    ]
+    assert scores == [1, 1, 0]
+
+
+def test_the_same_answer_has_the_same_verdict():
+    assert CLASSIFY.verdict((("a", 0.6), ("b", 0.4))) == CLASSIFY.verdict((("a", 0.7),))
+    assert MANY.verdict((("a", 0.6), ("b", 0.4))) == MANY.verdict((("a", 0.9),)) == {"a"}
+    assert SCORE.verdict(0.12341) == SCORE.verdict(0.12342) != SCORE.verdict(0.1236)
+    assert TAG.verdict([Entity("PER", 0, 3, 0.5)]) == TAG.verdict([Entity("PER", 0, 3, 0.6)])
+    assert TAG.verdict([Entity("PER", 0, 3, 0.5)]) != TAG.verdict([])
