@@ -2,14 +2,32 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from strop.errors import InputError
+from strop.tasks import TASKS, Example, Result, Tally, Task
 
 MANIFEST_FILE = "manifest.json"
 SCHEMA = "strop.bundle/3"
+
+
+class Answers:
+    """The first answer to each text, and the texts that got another one later."""
+
+    def __init__(self, task: Task) -> None:
+        self.first: dict[int, Result] = {}
+        """By the text's number."""
+        self.changed: set[int] = set()
+        """Texts whose answers depend on their batch-mates."""
+        self._task = task
+
+    def add(self, text: int, result: Result) -> None:
+        """Take an answer to the text of that number."""
+        first = self.first.setdefault(text, result)
+        if first is not result and self._task.verdict(first) != self._task.verdict(result):
+            self.changed.add(text)
 
 
 @dataclass(frozen=True)
@@ -20,60 +38,71 @@ class Accuracy:
     """Labelled texts that were answered at least once; each counts once, by its first answer."""
     of: int
     """Texts with a label in the file."""
-    accuracy: float
-    macro_f1: float
+    metrics: Mapping[str, float]
+    """The task's."""
+    margins: Mapping[str, float]
+    """By metric, half the 95 % interval as an estimate for all ``of`` texts: see ``margins``."""
     changed: int
-    """Texts whose later answer differed from their first: answers that depend on batch-mates."""
-
-    @property
-    def margin(self) -> float:
-        """Half the 95 % interval of ``accuracy`` as an estimate for all ``of`` texts.
-
-        1.96 x sqrt(a (1 - a) / n x (N - n) / (N - 1)), 0 for n = N: sampling without replacement
-        (Cochran, Sampling Techniques, 1977, section 3.2).
-        """
-        if self.texts >= self.of:
-            return 0.0
-        missing = (self.of - self.texts) / (self.of - 1)
-        return 1.96 * math.sqrt(self.accuracy * (1 - self.accuracy) / self.texts * missing)
+    """Texts whose later answer differed from their first."""
 
 
-def measure_accuracy(labels: Sequence[str | None], answers: Iterable[tuple[int, str]]) -> Accuracy | None:
-    """Compare (text number, label) answers with the right labels; ``None`` if no text has both."""
-    first: dict[int, str] = {}
-    changed = set()
-    for text, label in answers:
-        if first.setdefault(text, label) != label:
-            changed.add(text)
-    pairs = [(truth, first[n]) for n, truth in enumerate(labels) if truth is not None and n in first]
-    if not pairs:
-        return None
-    right = sum(truth == answer for truth, answer in pairs)
-    labelled = sum(label is not None for label in labels)
-    return Accuracy(len(pairs), labelled, right / len(pairs), macro_f1(pairs), len(changed))
+def measure_accuracy(task: Task, examples: Sequence[Example | None], answers: Answers) -> Accuracy | None:
+    """Compare answers with the labels of the texts of the same numbers.
 
-
-def macro_f1(pairs: Sequence[tuple[str, str]]) -> float:
-    """The unweighted mean of F1 over every class among the (truth, answer) pairs.
-
-    F1 = 2 TP / (2 TP + FP + FN), as scikit-learn's ``f1_score(average="macro")`` has it.
+    ``None`` if no text has both, or if the task can't be scored by what its call tells.
     """
-    classes = {label for pair in pairs for label in pair}
-    scores = []
-    for label in classes:
-        hits = sum(truth == answer == label for truth, answer in pairs)
-        mentions = sum((truth == label) + (answer == label) for truth, answer in pairs)
-        scores.append(2 * hits / mentions)
-    return sum(scores) / len(scores)
+    labelled = {number: example for number, example in enumerate(examples) if example is not None}
+    asked = sorted(labelled.keys() & answers.first)
+    if not asked:
+        return None
+    tally = task.tally_results([answers.first[n] for n in asked], [labelled[n] for n in asked])
+    if tally is None:
+        return None
+    return Accuracy(
+        len(asked),
+        len(labelled),
+        {name: float(value) for name, value in task.score(tally.sum(axis=0)).items()},
+        margins(task, tally, len(labelled)),
+        len(answers.changed),
+    )
+
+
+def margins(task: Task, tally: Tally, of: int) -> dict[str, float]:
+    """Half the 95 % interval of each metric, given the tallies [n, counts] of some of ``of`` texts.
+
+    1.96 × sqrt((1 - n / of) × (n - 1) / n × Σ (s_i - s̄)²), s_i the score without text i: the jackknife
+    (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11) of a sample without
+    replacement. For a share of right texts that is what Cochran has (Sampling Techniques, 1977, section
+    3.2). 0 where all texts were asked; nothing for a single text, which tells no spread.
+    """
+    count = len(tally)
+    if count >= of:
+        return dict.fromkeys(task.metrics, 0.0)
+    if count < 2:
+        return {}
+    scale = (1 - count / of) * (count - 1) / count
+    return {
+        name: 1.96 * math.sqrt(scale * float(((without - without.mean()) ** 2).sum()))
+        for name, without in task.score(tally.sum(axis=0) - tally).items()
+    }
 
 
 @dataclass(frozen=True)
 class Promise:
     """What a bundle's manifest says its variants are worth."""
 
+    task: str
     default_variant: str
     metrics: Mapping[str, Mapping[str, float]]
-    """By variant: ``accuracy`` and ``macro_f1`` on the held-out split."""
+    """By variant, the task's on the held-out split."""
+
+    def require(self, task: Task) -> None:
+        """``InputError`` unless it is a promise of models for that task."""
+        if task.name != self.task:
+            raise InputError(
+                f"--promise is of another bundle: the server's model is for {task.name}, it is for"
+                f" {self.task}"
+            )
 
     def of(self, variant: str) -> tuple[str, Mapping[str, float]]:
         """The variant's name and metrics; the default's where the reply named none.
@@ -94,11 +123,14 @@ def read_promise(path: Path) -> Promise:
         fields = json.loads(file.read_text(encoding="utf-8"))
         if fields["schema"] != SCHEMA:
             raise ValueError(f"its schema is {fields['schema']!r}, not {SCHEMA!r}")
+        task = fields["task"]
+        if task not in TASKS:
+            raise ValueError(f"its task is {task!r} and this Strop knows {', '.join(TASKS)}")
         metrics = {
-            variant["name"]: {name: float(variant["metrics"][name]) for name in ("accuracy", "macro_f1")}
+            variant["name"]: {name: float(variant["metrics"][name]) for name in TASKS[task].metrics}
             for variant in fields["variants"]
         }
-        return Promise(fields["default_variant"], metrics)
+        return Promise(task, fields["default_variant"], metrics)
     except OSError as error:
         raise InputError(f"--promise {file} can't be read: {error.strerror}") from error
     except KeyError as error:

@@ -1,6 +1,7 @@
 """Asks a server text by text and shows the answers with the time of each stage."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import uvloop
@@ -9,45 +10,86 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from strop.errors import InputError
+
 from .client import Client
+from .columns import Text
+from .discovery import discover
 from .protocols import WIRES, Reply
 from .query import QueryConfig
+from .served import Served
+
+STAGES = ("tokenise", "queue", "compute")
+TAB = "\t"
 
 
 @dataclass(frozen=True)
 class Answered:
     """One text and what came back."""
 
-    text: str
+    text: Text
     reply: Reply
     round_trip: float
     """Seconds that the client waited."""
 
 
-def ask(address: str, texts: list[str], config: QueryConfig) -> None:
-    """Ask through each API and print a table for it; raises as ``Client`` does."""
+def ask(address: str, words: Sequence[str], lines: Sequence[str], config: QueryConfig) -> None:
+    """Ask through each API about the texts in words and in lines, and print a table for it.
+
+    Raises ``InputError`` for words that are no pairs or options that don't fit, else as ``Client``.
+    """
     protocols = list(WIRES) if config.protocol == "both" else [config.protocol]
-    for protocol in protocols:
-        answers = uvloop.run(_ask(address, texts, protocol, config))
-        Console().print(table(answers, protocol))
+    for table in uvloop.run(_ask(address, words, lines, protocols, config)):
+        Console().print(table)
 
 
-async def _ask(address: str, texts: list[str], protocol: str, config: QueryConfig) -> list[Answered]:
-    wire = WIRES[protocol]
-    answers = []
+async def _ask(
+    address: str, words: Sequence[str], lines: Sequence[str], protocols: Sequence[str], config: QueryConfig
+) -> list[Table]:
+    tables = []
     async with Client(address, deadline=config.timeout) as client:
-        model = await client.served_model(wire, config.model)
-        for text in texts:
-            start = time.perf_counter()
-            reply = await client.ask(wire, model, [text], config.top_k)
-            answers.append(Answered(text, reply, time.perf_counter() - start))
-    return answers
+        served = await discover(client, config.model, config.task)
+        if config.top_k is not None and not served.call.ranked:
+            raise InputError(
+                f"--top-k is {config.top_k}: {served.call.name} has no list to choose from; leave it out"
+            )
+        texts = texts_of(words, lines, len(served.inputs))
+        for protocol in protocols:
+            wire, answers = WIRES[protocol](served), []
+            for text in texts:
+                start = time.perf_counter()
+                reply = await client.ask(wire, [text], config.top_k)
+                answers.append(Answered(text, reply, time.perf_counter() - start))
+            tables.append(_table(answers, served, protocol, config.top_k))
+    return tables
 
 
-def table(answers: list[Answered], protocol: str) -> Table:
+def texts_of(words: Sequence[str], lines: Sequence[str], together: int) -> list[Text]:
+    """What to ask a model that takes so many texts together: words in their order, then lines at tabs.
+
+    ``InputError`` where some are missing.
+    """
+    if len(words) % together:
+        raise InputError(
+            f"the model judges {together} texts together, and there are {len(words)}; pair them"
+        )
+    texts = [tuple(words[start : start + together]) for start in range(0, len(words), together)]
+    for number, line in enumerate(lines, 1):
+        # A text that is judged alone may have tabs of its own.
+        text = tuple(line.split(TAB)) if together > 1 else (line,)
+        if len(text) != together:
+            raise InputError(
+                f"standard input, line {number} has {len(text)} texts, and the model judges {together}"
+                " together; put one tab between them"
+            )
+        texts.append(text)
+    return texts
+
+
+def _table(answers: list[Answered], served: Served, protocol: str, top_k: int | None) -> Table:
     """A row per answer; times in milliseconds, – where the server doesn't tell."""
-    served = answers[0].reply
-    names = " ".join(name for name in (served.model, served.version, served.variant) if name)
+    reply, call = answers[0].reply, served.call
+    names = " ".join(name for name in (reply.model, reply.version, reply.variant) if name)
     shown = Table(
         title=f"{escape(names)}, {protocol} API",
         title_justify="left",
@@ -58,17 +100,20 @@ def table(answers: list[Answered], protocol: str) -> Table:
         collapse_padding=True,
     )
     shown.add_column("text", ratio=1, min_width=12)
-    shown.add_column("label")
-    for name in ("score", "tokenise", "queue", "compute", "round trip"):
+    for name in call.columns:
+        shown.add_column(name, justify="right" if name == "score" else "left")
+    for name in (*STAGES, "round trip"):
         shown.add_column(name, justify="right")
     for answer in answers:
-        stages = answer.reply.stages
-        times = (stages.tokenise, stages.queue, stages.compute) if stages else (None, None, None)
         (result,) = answer.reply.results
+        stages = answer.reply.stages
+        times = [getattr(stages, stage) if stages else None for stage in STAGES]
         shown.add_row(
-            escape(answer.text),
-            escape("\n".join(label for label, _ in result)),
-            "\n".join(f"{score:.4f}" for _, score in result),
+            escape("\n".join(answer.text)),
+            *(
+                escape("\n".join(cells))
+                for cells in zip(*call.rows(answer.text, result, top_k), strict=True)
+            ),
             *("–" if value is None else f"{value * 1e3:.2f}" for value in times),
             f"{answer.round_trip * 1e3:.2f}",
         )

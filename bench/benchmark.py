@@ -14,9 +14,8 @@ from .config import BenchConfig
 from .price_book import pick, read_price_book
 from .protocols import Reply
 from .report import Report, check_folder, write
-from .run import run
+from .run import prepare, run
 from .tables import show, to_markdown
-from .texts import read_texts
 
 PACKAGES = ("grpcio", "numpy", "protobuf", "uvloop")
 
@@ -27,30 +26,33 @@ def benchmark(config: BenchConfig) -> None:
     Raises ``InputError`` for options that don't fit, before any load; ``StropError`` when the
     server fails. Interrupted, it leaves no report.
     """
-    texts = read_texts(config.texts)
-    if config.arrivals == "trace" and not texts.arrived:
-        raise InputError(f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one')
     machines = pick(read_price_book(config.prices), config.machines)
     promise = read_promise(config.promise) if config.promise else None
     check_folder(config.out)
+    served, texts = prepare(config)
+    if promise:
+        promise.require(served.task)
+    if config.arrivals == "trace" and not texts.arrived:
+        raise InputError(f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one')
 
-    def check(served: Reply) -> None:
+    def check(first: Reply) -> None:
         if promise:
-            promise.of(served.variant)
+            promise.of(first.variant)
 
     console = Console()
     created, load = datetime.now().astimezone(), os.getloadavg()[0]
     with console.status("connecting") as status:
-        measured = uvloop.run(run(config, texts, check=check, note=status.update))
+        measured = uvloop.run(run(config, served, texts, check=check, note=status.update))
     report = Report(
         created,
         read_host(),
         load,
         read_versions(PACKAGES),
         config,
+        served.task,
         measured,
-        measure_accuracy(texts.labels, measured.answers),
-        promise.of(measured.served.variant) if promise else None,
+        measure_accuracy(served.task, texts.examples, measured.answers),
+        promise.of(measured.first.variant) if promise else None,
         machines,
     )
     path = write(report, to_markdown(report), config.out)

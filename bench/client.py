@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,7 +10,8 @@ import grpc
 
 from strop.errors import InputError, StropError
 
-from .protocols import WIRES, Reply, TypedWire, Wire, read_reply
+from .columns import Text
+from .protocols import Reply, Wire, read_reply
 
 CONNECT_SECONDS = 10.0
 WRONG_INPUT = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED")
@@ -64,30 +66,25 @@ class Client:
         except grpc.aio.AioRpcError as error:
             return Outcome(error.code().name, detail=error.details() or "")
 
-    async def ask(self, wire: Wire, model: str, texts: list[str], top_k: int = 1) -> Reply:
-        """Ask once and read the answer.
+    async def answer(self, method: str, request: bytes) -> bytes:
+        """The serialised reply to a call; raises as ``require``."""
+        return self.require(await self.call(method, request))
+
+    def require(self, outcome: Outcome) -> bytes:
+        """The reply of a call that went well.
 
         Raises ``InputError`` with the server's message when it calls the request wrong,
         ``StropError`` for any other failure.
         """
-        outcome = await self.call(wire.method, wire.encode(model, texts, top_k))
         if outcome.status in WRONG_INPUT:
             raise InputError(f"{self.address} refuses: {outcome.detail} ({outcome.status})")
         if outcome.status != "OK":
             raise StropError(f"{self.address} failed: {outcome.detail} ({outcome.status})")
-        return read_reply(wire, outcome.reply, len(texts))
+        return outcome.reply
 
-    async def served_model(self, wire: Wire, model: str) -> str:
-        """The model to name in calls: ``model``, or the one that the server serves if it is empty.
-
-        Open Inference calls must name a model and can't list them, so the typed API is asked.
-        """
-        if model or isinstance(wire, TypedWire):
-            return model
-        try:
-            return (await self.ask(WIRES["typed"], "", ["which model answers?"])).model
-        except InputError as error:
-            raise InputError(f"{self.address} doesn't say which model it serves; give --model") from error
+    async def ask(self, wire: Wire, texts: Sequence[Text], top_k: int | None = None) -> Reply:
+        """Ask once and read the answer; raises as ``require``, and ``StropError`` if it can't be read."""
+        return read_reply(wire, await self.answer(wire.method, wire.encode(texts, top_k)), len(texts))
 
 
 def new_channel(address: str) -> Any:

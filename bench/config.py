@@ -22,7 +22,14 @@ class BenchConfig:
     """Where the server listens, as host:port."""
     _: KW_ONLY
     texts: Path
-    """JSONL with a `text` in each line and, for the accuracy, a `label`: the test split."""
+    """JSONL with a text in each line, or two, and for the accuracy a label, in the columns of the model's
+    task: the test split."""
+    text_column: str | None = None
+    """The column with the text. Default: what the task calls it."""
+    pair_column: str | None = None
+    """The column with the second text, of a model that judges two together. Default: text_pair."""
+    label_column: str | None = None
+    """The column with the label. Default: what the task calls it."""
     seconds: float = 30.0
     """Seconds of measuring: a third closed loop, the rest open loop. More gives steadier tails."""
     warmup_seconds: float = 3.0
@@ -45,6 +52,9 @@ class BenchConfig:
     """The API to drive; only the typed one is sure to tell its stage times."""
     model: str = ""
     """The model's name; without it the only one that the server has."""
+    task: str | None = None
+    """What the model is for, such as text-classification; without it, what the server says. Servers
+    other than Strop may not say it."""
     channels: int = 4
     """Connections. Raise it where the server runs several worker processes."""
     promise: Path | None = None

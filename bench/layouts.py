@@ -24,6 +24,7 @@ from strop.export.bundle.layout import IntArray, Layout
 from strop.options import require_at_least
 from strop.tasks import softmax
 
+from .columns import Columns
 from .tables import Grid, show_grid
 from .texts import read_texts
 
@@ -130,7 +131,7 @@ def compare(variant: str, session: Session, found: Sequence[Contender], config: 
 def layouts(config: LayoutsConfig) -> None:
     """Print, for each variant, what its layout costs against the same without alignment."""
     bundle = Bundle.open(config.bundle)
-    texts = read_texts(config.texts).texts[: config.limit]
+    texts = [text for (text,) in read_texts(config.texts, Columns.of(bundle.task, 1)).texts[: config.limit]]
     sequences = [encoded.ids for encoded in bundle.text_encoder().encode(texts)]
     for variant in bundle.manifest.variants:
         session = Session(bundle.model_file(variant), provider=variant.provider)

@@ -26,10 +26,11 @@ from .load import CallLog
 from .price_book import Machine, pick, read_price_book
 from .protocols import Reply
 from .report import check_folder
-from .run import connected
+from .run import connected, prepare
 from .search import FIRST_SHARE, Phase
+from .served import Served
 from .tables import Grid, dollars, grid_markdown, ms, show_grid
-from .texts import Texts, read_texts
+from .texts import Texts
 
 SCENARIOS = {"single-stream": "SingleStream", "server": "Server", "offline": "Offline"}
 CALIBRATION_SHARE = 0.1
@@ -51,22 +52,22 @@ def loadgen(config: BenchConfig) -> None:
     """
     if find_spec("mlperf_loadgen") is None:
         raise InputError("--loadgen needs MLPerf LoadGen; pip install 'strop[loadgen]'")
-    texts = read_texts(config.texts)
     machines = pick(read_price_book(config.prices), config.machines)
     check_folder(config.out)
+    served, texts = prepare(config)
     console, host, created = Console(), read_host(), datetime.now().astimezone()
     folder = config.out / f"{created:%Y-%m-%dT%H%M%S}-{host.name}-loadgen-{config.loadgen}"
     with tempfile.TemporaryDirectory(prefix="strop-") as name:
         logs = Path(name)
         with console.status(f"LoadGen, {config.loadgen}, at least {config.seconds:g} s"):
-            served, phase = _in_child(config, texts, logs)
+            first, phase = _in_child(config, served, texts, logs)
         summary = read_summary((logs / SUMMARY_FILE).read_text(encoding="utf-8"))
         grids = [_figures(summary, phase), *_costs(config, phase, machines)]
         notes = _notes(config, phase)
         title = (
             f"# MLPerf LoadGen, {config.loadgen}, {created:%Y-%m-%d %H:%M}, on {host}",
-            f"{config.address} · {config.protocol} API · model {served.model} {served.version}"
-            f" {served.variant} · texts from {config.texts.name}",
+            f"{config.address} · {config.protocol} API · model {first.model} {first.version}"
+            f" {first.variant} · texts from {config.texts.name}",
         )
         page = "\n\n".join([*title, *map(grid_markdown, grids), *notes])
         (logs / "report.md").write_text(page + "\n", encoding="utf-8")
@@ -93,11 +94,11 @@ class _Failure:
     error: StropError
 
 
-def _in_child(config: BenchConfig, texts: Texts, logs: Path) -> tuple[Reply, Phase]:
+def _in_child(config: BenchConfig, served: Served, texts: Texts, logs: Path) -> tuple[Reply, Phase]:
     """``_drive`` in a process of its own: LoadGen can't be stopped, and crashes one that exits."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(config, texts, logs, theirs), daemon=True)
+    child = context.Process(target=_child, args=(config, served, texts, logs, theirs), daemon=True)
     child.start()
     theirs.close()
     try:
@@ -114,19 +115,19 @@ def _in_child(config: BenchConfig, texts: Texts, logs: Path) -> tuple[Reply, Pha
     return came
 
 
-def _child(config: BenchConfig, texts: Texts, logs: Path, answer: Connection) -> None:
+def _child(config: BenchConfig, served: Served, texts: Texts, logs: Path, answer: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
-        answer.send(uvloop.run(_drive(config, texts, logs)))
+        answer.send(uvloop.run(_drive(config, served, texts, logs)))
     except StropError as error:
         answer.send(_Failure(error))
 
 
-async def _drive(config: BenchConfig, texts: Texts, logs: Path) -> tuple[Reply, Phase]:
+async def _drive(config: BenchConfig, served: Served, texts: Texts, logs: Path) -> tuple[Reply, Phase]:
     """The reply to the first call, and what came of LoadGen's calls."""
     alone = config.loadgen == "single-stream"
     config = replace(config, in_flight=1) if alone else config
-    async with connected(config, texts) as load:
+    async with connected(config, served, texts) as load:
         closed = await load.closed(CALIBRATION_SHARE * config.seconds)
         share = FIRST_SHARE if config.loadgen == "server" else 1.0
         rate = min(config.rate or share * closed.summary.rate, MAX_CALLS / config.seconds)
@@ -150,8 +151,8 @@ async def _drive(config: BenchConfig, texts: Texts, logs: Path) -> tuple[Reply, 
             await asyncio.to_thread(_start_test, config, rate, len(texts.texts), issue, logs)
         samples = log.samples(0.0, log.now())
         if config.loadgen == "server":
-            return load.served, load.phase(samples, "open", offered=rate)
-        return load.served, load.phase(samples, "closed", in_flight=config.in_flight)
+            return load.first, load.phase(samples, "open", offered=rate)
+        return load.first, load.phase(samples, "closed", in_flight=config.in_flight)
 
 
 def _complete(sample: int) -> None:

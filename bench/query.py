@@ -18,32 +18,38 @@ class QueryConfig:
     """The API to ask through; both shows that they agree."""
     model: str = ""
     """The model's name; without it, the only one that the server has."""
-    top_k: int = 1
-    """Labels to show for each text, the best first; 0 shows all. The typed API only."""
+    task: str | None = None
+    """What the model is for, such as text-classification; without it, what the server says. Servers
+    other than Strop may not say it."""
+    top_k: int | None = None
+    """Labels to show for each text, the best first; 0 shows all. Without it the best one is shown, or
+    all that hold where a text may have any number of them."""
     timeout: float = 10.0
     """Seconds to wait for each answer."""
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        if self.top_k < 0:
+        if self.top_k is not None and self.top_k < 0:
             raise InputError(f"--top-k is {self.top_k}; it must be at least 0")
         if not 0 < self.timeout < float("inf"):
             raise InputError(f"--timeout is {self.timeout}; it must be a number of seconds above 0")
 
 
 def query(address: str, /, *texts: str, config: QueryConfig | None = None) -> None:
-    """Ask a running server for the labels of texts, and show where the time of each call went.
+    """Ask a running server about texts, and show where the time of each call went.
 
     Args:
         address: Where the server listens, as host:port.
-        texts: What to classify, one call each; without any, the lines of the standard input.
+        texts: What to ask about, one call each; every two of them are one pair where the model judges
+            two texts together. Without any, the lines of the standard input; a pair is one line with
+            a tab between its texts.
         config: How to ask.
 
     """
-    wanted = list(texts) or [line.rstrip("\r\n") for line in sys.stdin]
-    if not wanted:
+    lines = None if texts else [line.rstrip("\r\n") for line in sys.stdin]
+    if not (texts or lines):
         raise InputError("no text to ask about; give TEXT, or lines on the standard input")
     # Not at the top: the option's help must not wait for gRPC.
     from .ask import ask
 
-    ask(address, wanted, config or QueryConfig())
+    ask(address, texts, lines or (), config or QueryConfig())

@@ -9,6 +9,7 @@ from typing import Any
 
 from strop.errors import InputError
 from strop.host import Host
+from strop.tasks import Task
 
 from .accuracy import Accuracy
 from .config import BenchConfig
@@ -17,7 +18,7 @@ from .price_book import Machine
 from .run import Measured
 from .statistics import BUCKETS
 
-SCHEMA = "strop.bench/1"
+SCHEMA = "strop.bench/2"
 LOCAL = ("localhost", "127.", "[::1]", "unix:")
 
 
@@ -31,6 +32,8 @@ class Report:
     """Processes that wanted a core, on average over the minute before."""
     versions: Mapping[str, str]
     config: BenchConfig
+    task: Task
+    """What the model that was measured is for."""
     measured: Measured
     accuracy: Accuracy | None
     promised: tuple[str, Mapping[str, float]] | None
@@ -74,22 +77,23 @@ class Report:
             if phase.loop == "closed" and phase.summary.errors:
                 found.append(f"{name}: failed calls: {dict(phase.summary.errors)}")
         if self.accuracy and self.accuracy.changed:
-            found.append(f"{self.accuracy.changed} texts got another label when asked again")
+            found.append(f"{self.accuracy.changed} texts got another answer when asked again")
         doubts = (machine.doubt(self.created.date()) for machine in self.machines)
         return found + [doubt for doubt in doubts if doubt]
 
     def to_json(self) -> str:
-        """The report as ``strop.bench/1``: seconds, texts per second and US dollars throughout."""
-        served = self.measured.served
+        """The report as ``strop.bench/2``: seconds, texts per second and US dollars throughout."""
+        first = self.measured.first
         return json.dumps(
             {
                 "schema": SCHEMA,
                 "created": self.created.isoformat(),
                 "server": {
                     "address": self.address,
-                    "model": served.model,
-                    "version": served.version,
-                    "variant": served.variant,
+                    "model": first.model,
+                    "version": first.version,
+                    "variant": first.variant,
+                    "task": self.task.name,
                 },
                 "host": asdict(self.host) | {"load_before": self.load},
                 "versions": dict(self.versions),
@@ -114,7 +118,7 @@ class Report:
         if self.accuracy is None:
             return None
         promised = dict(zip(("variant", "metrics"), self.promised, strict=True)) if self.promised else None
-        return asdict(self.accuracy) | {"margin": self.accuracy.margin, "promised": promised}
+        return asdict(self.accuracy) | {"promised": promised}
 
 
 def check_folder(out: Path) -> None:

@@ -5,16 +5,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from strop.errors import StropError
+import uvloop
 
+from strop.errors import InputError, StropError
+
+from .accuracy import Answers
 from .client import Client, Outcome
+from .columns import Columns
 from .config import MAX_CALLS, BenchConfig
+from .discovery import discover
 from .load import Samples, closed_loop, open_loop
 from .pacing import arrivals
-from .protocols import WIRES, Reply, read_reply
+from .protocols import WIRES, Reply, Wire, read_reply
 from .search import FIRST_SHARE, Phase, judge, search
+from .served import Served
 from .statistics import median_stages, summarise
-from .texts import Texts, group
+from .texts import Texts, group, read_texts
 
 CLOSED_SHARE = 1 / 3
 
@@ -23,12 +29,11 @@ CLOSED_SHARE = 1 / 3
 class Measured:
     """What a run of load gave."""
 
-    served: Reply
+    first: Reply
     """The reply to the first call: which model, version and variant answers."""
     closed: Phase
     opened: tuple[Phase, ...]
-    answers: tuple[tuple[int, str], ...]
-    """(text number, label) of every answer."""
+    answers: Answers
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -42,20 +47,46 @@ class Measured:
         return max(met, key=lambda phase: phase.summary.rate, default=None)
 
 
+def prepare(config: BenchConfig) -> tuple[Served, Texts]:
+    """What the server serves, and the texts to ask it about, read as its task wants them.
+
+    Raises ``InputError`` for options or texts that don't fit, ``StropError`` if the server can't be
+    reached.
+    """
+    served = uvloop.run(_discover(config))
+    columns = Columns.of(
+        served.task,
+        len(served.inputs),
+        text=config.text_column,
+        pair=config.pair_column,
+        label=config.label_column,
+    )
+    texts = read_texts(config.texts, columns)
+    if config.label_column and not any(texts.examples):
+        raise InputError(f"--label-column {config.label_column}: no line of {config.texts} has it")
+    return served, texts
+
+
+async def _discover(config: BenchConfig) -> Served:
+    async with Client(config.address, deadline=config.deadline) as client:
+        return await discover(client, config.model, config.task)
+
+
 async def run(
     config: BenchConfig,
+    served: Served,
     texts: Texts,
     *,
     check: Callable[[Reply], None],
     note: Callable[[str], None],
 ) -> Measured:
-    """Drive the server as ``config`` says.
+    """Drive the server of that model as ``config`` says.
 
     ``check`` may refuse the reply to the first call, before any load; ``note`` hears of progress.
     Raises ``StropError`` if the server can't be reached or answers no call, ``InputError`` if it
     refuses the first.
     """
-    async with connected(config, texts, check=check, note=note) as load:
+    async with connected(config, served, texts, check=check, note=note) as load:
         closed = await load.closed(config.seconds * CLOSED_SHARE)
         opened = await search(
             load.open,
@@ -63,28 +94,32 @@ async def run(
             ceiling=config.rate or closed.summary.rate,
             seconds=config.seconds * (1 - CLOSED_SHARE),
         )
-    return Measured(load.served, closed, tuple(opened), tuple(load.answers))
+    return Measured(load.first, closed, tuple(opened), load.answers)
 
 
 @asynccontextmanager
 async def connected(
     config: BenchConfig,
+    served: Served,
     texts: Texts,
     *,
     check: Callable[[Reply], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator["Load"]:
     """A load on the server at ``config.address``, which has answered one call; raises as ``run``."""
-    wire = WIRES[config.protocol]
+    wire = WIRES[config.protocol](served)
     trace = config.arrivals == "trace"
     groups = group(len(texts.texts), config.texts_per_call, None if trace else config.seed)
     async with Client(config.address, channels=config.channels, deadline=config.deadline) as client:
-        model = await client.served_model(wire, config.model)
-        requests = [wire.encode(model, [texts.texts[number] for number in call]) for call in groups]
-        served = await client.ask(wire, model, [texts.texts[number] for number in groups[0]])
-        check(served)
-        arrived = texts.arrived[:: config.texts_per_call]
-        yield Load(config, served, groups, arrived, lambda n: client.call(wire.method, requests[n]), note)
+        requests = [wire.encode([texts.texts[number] for number in call]) for call in groups]
+        first = await client.ask(wire, [texts.texts[number] for number in groups[0]])
+        check(first)
+        arrived, answers = texts.arrived[:: config.texts_per_call], Answers(served.task)
+
+        async def send(number: int) -> Outcome:
+            return await client.call(wire.method, requests[number])
+
+        yield Load(config, wire, first, answers, groups, arrived, send, note)
 
 
 class Load:
@@ -93,18 +128,21 @@ class Load:
     def __init__(
         self,
         config: BenchConfig,
-        served: Reply,
+        wire: Wire,
+        first: Reply,
+        answers: Answers,
         groups: Sequence[tuple[int, ...]],
         arrived: Sequence[float],
         send: Callable[[int], Awaitable[Outcome]],
         note: Callable[[str], None],
     ) -> None:
-        self.answers: list[tuple[int, str]] = []
-        self.served = served
+        self.first = first
+        """The reply to the first call."""
+        self.answers = answers
         self.send = send
         """Sends the call of that number, of as many as ``groups``."""
         self._config = config
-        self._wire = WIRES[config.protocol]
+        self._wire = wire
         self._groups = groups
         self._arrived = arrived
         self._note = note
@@ -156,7 +194,8 @@ class Load:
             if outcome.status == "OK":
                 call = self._groups[request]
                 reply = read_reply(self._wire, outcome.reply, len(call))
-                self.answers += zip(call, reply.labels, strict=True)
+                for text, result in zip(call, reply.results, strict=True):
+                    self.answers.add(text, result)
                 stages += [reply.stages] if reply.stages else []
         if set(summary.errors) == {"UNAVAILABLE"} and not summary.answered:
             raise StropError(f"the server went away: {samples.outcomes[0].detail}")

@@ -52,12 +52,12 @@ def show_grid(grid: Grid, console: Console) -> None:
 
 def to_markdown(report: Report) -> str:
     """The report as a page: the one number first."""
-    served, config, host = report.measured.served, report.config, report.host
+    first, config, host = report.measured.first, report.config, report.host
     parts = [
         f"# {headline(report)}",
         f"{report.created:%Y-%m-%d %H:%M} · {config.address} · {config.protocol} API · model"
-        f" {served.model} {served.version} {served.variant} · {config.texts_per_call} texts a call,"
-        f" from {config.texts.name}",
+        f" {first.model} {first.version} {first.variant} for {report.task.name} · {config.texts_per_call}"
+        f" texts a call, from {config.texts.name}",
         f"{host} · {host.memory_bytes / 2**30:.1f} GiB · {host.kernel} · "
         + ", ".join(f"{name} {version}" for name, version in report.versions.items()),
     ]
@@ -138,20 +138,19 @@ def _accuracy(report: Report) -> Grid:
         return Grid("", (), ())
     variant, promise = report.promised or ("", {})
     rows = []
-    for name in ("accuracy", "macro_f1"):
-        value = getattr(measured, name)
-        promised = promise.get(name)
+    for name, value in measured.metrics.items():
+        promised, margin = promise.get(name), measured.margins.get(name)
         rows.append(
             (
                 name.replace("_", "-"),
-                f"{value:.4f}",
+                f"{value:.4f} ± {margin:.4f}" if margin else f"{value:.4f}",
                 "–" if promised is None else f"{promised:.4f}",
                 "–" if promised is None else f"{value - promised:+.4f}",
             )
         )
     note = f"{measured.texts} of {measured.of} labelled texts answered"
-    if measured.margin:
-        note += f"; for all of them accuracy is known to ±{measured.margin:.4f} (95 %)"
+    if measured.texts < measured.of:
+        note += "; ± is half the 95 % interval for all of them"
     header = ("over the wire", "measured", f"promised {variant}".strip(), "difference")
     return Grid("Accuracy", header, rows, note + ".")
 

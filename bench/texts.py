@@ -10,32 +10,37 @@ from pathlib import Path
 import numpy as np
 
 from strop.errors import InputError
+from strop.tasks import Example
+
+from .columns import Columns, Text
 
 
 @dataclass(frozen=True)
 class Texts:
     """Texts in the order of the file."""
 
-    texts: tuple[str, ...]
-    labels: tuple[str | None, ...]
-    """The right label of each text, or ``None`` where the file gives none."""
+    texts: tuple[Text, ...]
+    examples: tuple[Example | None, ...]
+    """Each text with its right label, or ``None`` where the file gives none."""
     arrived: tuple[float, ...] = ()
     """When each text arrived, in seconds and never earlier than the one before; empty if not told."""
 
 
-def read_texts(path: Path) -> Texts:
-    """Read JSONL with ``text`` and maybe ``label``; ``InputError`` names the line and the fix."""
+def read_texts(path: Path, columns: Columns) -> Texts:
+    """Read JSONL with texts and maybe labels; ``InputError`` names the line and the fix."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"--texts {path} is not UTF-8: {error}; convert it") from error
     except OSError as error:
         raise InputError(f"--texts {path} can't be read: {error.strerror}") from error
-    rows = [_row(line, f"--texts {path}, line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+    rows = [
+        _row(line, f"--texts {path}, line {n}", columns) for n, line in enumerate(lines, 1) if line.strip()
+    ]
     if not rows:
         raise InputError(f"--texts {path} is empty; give at least one line with a text")
-    texts, labels, arrived = zip(*rows, strict=True)
-    return Texts(texts, labels, _trace(arrived, f"--texts {path}"))
+    texts, examples, arrived = zip(*rows, strict=True)
+    return Texts(texts, examples, _trace(arrived, f"--texts {path}"))
 
 
 def group(count: int, per_call: int, seed: int | None) -> list[tuple[int, ...]]:
@@ -49,17 +54,18 @@ def group(count: int, per_call: int, seed: int | None) -> list[tuple[int, ...]]:
     return [tuple(int(order[(start + i) % count]) for i in range(per_call)) for start in starts]
 
 
-def _row(line: str, where: str) -> tuple[str, str | None, float | None]:
+def _row(line: str, where: str, columns: Columns) -> tuple[Text, Example | None, float | None]:
     try:
         fields = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{where} is not JSON: {error}") from error
-    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-        raise InputError(f'{where} has no "text"; write {{"text": "…", "label": "…"}}')
-    label, arrived = fields.get("label"), fields.get("arrived")
+    if not isinstance(fields, dict):
+        raise InputError(f'{where} is not an object; write {{"{columns.texts[0]}": "…"}}')
+    text, example = columns.read(where, fields)
+    arrived = fields.get("arrived")
     if arrived is not None and (type(arrived) not in (int, float) or not math.isfinite(arrived)):
         raise InputError(f'{where}: "arrived" is {arrived!r}; it must be a number of seconds')
-    return fields["text"], None if label is None else str(label), arrived
+    return text, example, arrived
 
 
 def _trace(arrived: Sequence[float | None], where: str) -> tuple[float, ...]:

@@ -114,8 +114,8 @@ def bundle(run):
 
 
 @pytest.fixture(scope="module")
-def channel(bundle):
-    """A server of its fp32 variant."""
+def address(bundle):
+    """Where a server of its fp32 variant listens."""
     ready = bundle.root.parent / "ready.json"
     free = ("--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--ready-file", ready)
     command = [sys.executable, "-m", "strop", "serve", bundle.root, "--variant", "fp32", *free]
@@ -125,10 +125,16 @@ def channel(bundle):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    with grpc.insecure_channel(json.loads(ready.read_text())["address"]) as channel:
-        yield channel
+    yield json.loads(ready.read_text())["address"]
     process.kill()
     process.wait()
+
+
+@pytest.fixture(scope="module")
+def channel(address):
+    """A connection to it."""
+    with grpc.insecure_channel(address) as channel:
+        yield channel
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +218,60 @@ def test_another_tasks_call_is_refused_with_the_right_one(run, channel):
         getattr(pb_grpc.StropStub(channel), other)(getattr(pb, f"{other}Request")(texts=["a film"]))
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert f"call {run.task.call} instead of {other}" in refused.value.details()
+
+
+@pytest.mark.parametrize("protocol", ["typed", "open-inference"])
+def test_a_benchmark_finds_what_the_bundle_promises(run, bundle, address, protocol, tmp_path):
+    texts = run.root.parent / "test.jsonl"
+    strop(
+        *("bench", address, "--texts", texts, "--promise", bundle.root, "--protocol", protocol),
+        *("--seconds", 1.5, "--warmup-seconds", 0, "--in-flight", 4, "--rate", 60, "--slo-ms", 1000),
+        *("--out", tmp_path),
+    )
+    (file,) = tmp_path.glob("*.json")
+    report = json.loads(file.read_text())
+    accuracy, promised = report["accuracy"], bundle.variant("fp32").metrics
+    assert report["server"]["task"] == run.task.name
+    assert (accuracy["texts"], accuracy["of"], accuracy["changed"]) == (32, 32, 0)
+    assert accuracy["metrics"] == pytest.approx(
+        {name: promised[name] for name in run.task.metrics}, abs=1e-5
+    )
+    assert accuracy["promised"]["metrics"] == {name: promised[name] for name in run.task.metrics}
+    (page,) = tmp_path.glob("*.md")
+    for name in run.task.metrics:
+        assert f"| {name.replace('_', '-')} | {accuracy['metrics'][name]:.4f} |" in page.read_text()
+
+
+def test_a_query_shows_the_same_answer_on_both_apis(run, address, expected):
+    outputs, split = expected
+    example = split.examples[0]
+    texts = [example.text] if example.pair is None else [example.text, example.pair]
+    printed = strop("query", address, *texts, "--protocol", "both")
+    typed, open_inference = printed.split("open-inference API")
+    if run.task.per_token:
+        entities = run.task.entities(outputs[0], split.offsets[0], run.labels)
+        wanted = [f"{one.start}–{one.stop}" for one in entities]
+    else:
+        names = set(run.labels)
+        labels = run.task.tensor("label", outputs, (), run.labels) if names != {"score"} else None
+        wanted = [f"{outputs[0].max():.4f}", *(labels or [""])[:1]]
+    for shown in (typed, open_inference):
+        assert all(word in shown for word in wanted), (wanted, shown)
+
+
+def test_a_model_of_pairs_is_asked_about_two_texts_a_line(run, bundle, address):
+    command = [sys.executable, "-m", "strop", "query", address]
+
+    def asked(*words, lines=""):
+        return subprocess.run([*command, *words], input=lines, capture_output=True, text=True, timeout=60)
+
+    two = asked(lines="a lovely film\tan awful film\nthe film\tthe story\n")
+    assert two.returncode == 0, two.stderr
+    if not bundle.manifest.pairs:
+        return
+    assert "an awful film" in two.stdout
+    odd, one, tabs = asked("a", "b", "c"), asked(lines="a\tb\na film\n"), asked(lines="a\tb\tc\n")
+    assert "judges 2 texts together, and there are 3; pair them" in odd.stderr
+    assert "line 2 has 1 texts, and the model judges 2 together; put one tab between" in one.stderr
+    assert "line 1 has 3 texts" in tabs.stderr
+    assert {odd.returncode, one.returncode, tabs.returncode} == {2}

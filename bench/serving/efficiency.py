@@ -10,7 +10,8 @@ import numpy as np
 
 from strop.host import usable_cores
 
-from ..protocols import STREAM_WIRES, WIRES
+from ..protocols import TypedWire
+from ..stream_protocols import OpenInferenceStreamWire
 from ..targets.rows import Row, Target, ratios, untargeted
 from .echo import METHOD, echo_server
 from .offline import Offline, Plan, choose, plans
@@ -46,8 +47,8 @@ def _best(setting: Setting, offline: Offline, variant: str) -> Plan:
 
 
 async def _measure(setting: Setting, variant: str, offline: Offline, plan: Plan) -> dict[str, list[Steady]]:
-    config, model, texts = setting.config, setting.model, setting.texts
-    wire, stream_wire = WIRES["typed"], STREAM_WIRES["open-inference"]
+    config, texts = setting.config, setting.texts
+    wire, stream_wire = TypedWire(setting.served), OpenInferenceStreamWire(setting.served)
     typical = typical_texts(offline.lengths)
     async with AsyncExitStack() as stack:
         server = stack.enter_context(setting.server(variant=variant))
@@ -57,10 +58,10 @@ async def _measure(setting: Setting, variant: str, offline: Offline, plan: Plan)
         async def calls(address: str, method: str, requests: list[bytes], **options: int) -> Calls:
             return await stack.enter_async_context(unary(address, method, requests, **options))
 
-        singles = encode(wire, model, texts)
+        singles = encode(wire, texts)
         lone = [singles[number] for number in typical]
         streams = await stack.enter_async_context(Streams(server.address, stream_wire, streams=CHANNELS))
-        messages = encode(stream_wire, model, texts)
+        messages = encode(stream_wire, texts)
         streamed = Calls(lambda number: streams.call(messages[number]), cycle(range(len(messages))))
 
         def closed(load: Calls, in_flight: int, usage: Usage) -> Callable[[], Awaitable[Steady]]:
@@ -72,7 +73,7 @@ async def _measure(setting: Setting, variant: str, offline: Offline, plan: Plan)
         async def bare() -> Steady:
             return await asyncio.to_thread(_bare, offline, typical, setting.threads, config.seconds)
 
-        bulk = await calls(server.address, wire.method, encode(wire, model, texts, BULK), texts=BULK)
+        bulk = await calls(server.address, wire.method, encode(wire, texts, BULK), texts=BULK)
         contenders: dict[str, Callable[[], Awaitable[Steady]]] = {
             OFFLINE: in_process,
             ONE: closed(await calls(server.address, wire.method, singles), IN_FLIGHT, served),

@@ -10,7 +10,7 @@ from strop.host import usable_cores
 
 from ..load import Samples, closed_loop, open_loop
 from ..pacing import poisson
-from ..protocols import WIRES, with_priority
+from ..protocols import TypedWire
 from ..server_process import ServerProcess
 from ..targets.rows import Row, Target
 from .metrics import read_metrics
@@ -40,7 +40,7 @@ class Beside:
 
 async def fairness(setting: Setting) -> list[Row]:
     """The small client's p99 alone and beside ten thousand queued texts of another, by priority."""
-    config, wire = setting.config, WIRES["typed"]
+    config, wire = setting.config, TypedWire(setting.served)
     options = (
         # Room to spare: one connection may hold no more than a part of the queue.
         *("--queue-texts", 4 * QUEUED_TEXTS),
@@ -49,7 +49,7 @@ async def fairness(setting: Setting) -> list[Row]:
     )
     alone: list[float] = []
     beside: dict[str, list[Beside]] = {priority: [] for priority in PRIORITIES}
-    requests = encode(wire, setting.model, setting.texts)
+    requests = encode(wire, setting.texts)
     with setting.server(*options) as server:
         async with unary(server.address, wire.method, requests, channels=1) as calls:
             setting.say("capacity")
@@ -85,10 +85,9 @@ async def _p99(setting: Setting, calls: Calls, rate: float, number: int) -> floa
 @contextlib.asynccontextmanager
 async def _flood(setting: Setting, server: ServerProcess, priority: str) -> AsyncIterator[None]:
     """Another client, with ten thousand texts in the server's queue from here to the block's end."""
-    wire = WIRES["typed"]
+    wire = TypedWire(setting.served)
     requests = [
-        with_priority(request, priority)
-        for request in encode(wire, setting.model, setting.texts, TEXTS_PER_CALL)
+        wire.with_priority(request, priority) for request in encode(wire, setting.texts, TEXTS_PER_CALL)
     ]
     async with unary(
         server.address, wire.method, requests, texts=TEXTS_PER_CALL, channels=1, deadline=3600.0

@@ -11,7 +11,7 @@ from strop.export.bundle import TextEncoder
 
 from ..load import open_loop
 from ..pacing import poisson
-from ..protocols import WIRES
+from ..protocols import TypedWire
 from ..targets.rows import Row, Target, ratios
 from .setting import Setting
 from .traffic import IN_FLIGHT, Calls, alternate, encode, latency_percentile, steady, unary
@@ -31,9 +31,9 @@ ALONE, BETWEEN = "short ones alone", "long ones between"
 
 async def mixed(setting: Setting) -> list[Row]:
     """The short texts' p99 alone and, at the same rate of short ones, with long ones between."""
-    config, wire = setting.config, WIRES["typed"]
+    config, wire = setting.config, TypedWire(setting.served)
     short, long = build(setting, SHORT, config.seed), build(setting, LONG, config.seed + 1)
-    requests = encode(wire, setting.model, [*short, *long])
+    requests = encode(wire, [*short, *long])
     order = mix(config.seed)
     with setting.server() as server:
         async with unary(server.address, wire.method, requests) as calls:

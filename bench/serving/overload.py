@@ -11,7 +11,7 @@ import numpy as np
 
 from ..load import Samples, open_loop
 from ..pacing import FloatArray, poisson
-from ..protocols import WIRES
+from ..protocols import TypedWire
 from ..statistics import percentile
 from ..targets.rows import Row, Target
 from .setting import Setting
@@ -73,8 +73,8 @@ async def overload(setting: Setting) -> list[Row]:
 
 
 async def _burst(setting: Setting, address: str, usage: Usage, number: int, say: str) -> Burst:
-    wire, config = WIRES["typed"], setting.config
-    requests = encode(wire, setting.model, setting.texts)
+    wire, config = TypedWire(setting.served), setting.config
+    requests = encode(wire, setting.texts)
     setting.say(f"{say}: capacity")
     async with unary(address, wire.method, requests) as calls:
         capacity = (await steady(calls, IN_FLIGHT, config.seconds, usage)).rate
@@ -109,8 +109,8 @@ async def _burst(setting: Setting, address: str, usage: Usage, number: int, say:
 
 
 async def _flood(setting: Setting, address: str, number: int, capacity: float) -> Flood:
-    wire, seconds = WIRES["typed"], 2 * setting.config.seconds
-    requests = encode(wire, setting.model, setting.texts)
+    wire, seconds = TypedWire(setting.served), 2 * setting.config.seconds
+    requests = encode(wire, setting.texts)
     async with unary(address, wire.method, requests) as calls:
         samples = await _offer(calls, BURST * capacity, seconds, setting.config.seed + number)
     refused = np.array([one.status == "RESOURCE_EXHAUSTED" for one in samples.outcomes], dtype=np.bool_)

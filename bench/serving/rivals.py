@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 
 from strop.errors import StropError
 
-from ..protocols import WIRES, read_reply
+from ..protocols import OpenInferenceWire, read_reply
 from ..targets.rows import Row, Target, ratios
 from .mlserver import BATCHINGS, Batching, environment, mlserver
 from .offline import Offline
@@ -59,11 +59,11 @@ async def _check(setting: Setting, calls: Calls) -> None:
     count = min(CHECKED, len(setting.texts))
     offline = Offline(setting.bundle, setting.variant, setting.texts[:count])
     wanted = [setting.bundle.manifest.labels[int(row.argmax())] for row in offline.answers()]
-    wire = WIRES["open-inference"]
+    wire, task = OpenInferenceWire(setting.served), setting.bundle.task
     outcomes = [await calls.send(number) for number in range(count)]
     if failed := next((one for one in outcomes if one.status != "OK"), None):
         raise StropError(f"MLServer fails: {failed.detail} ({failed.status})")
-    found = [read_reply(wire, one.reply, 1).labels[0] for one in outcomes]
+    found = [task.verdict(read_reply(wire, one.reply, 1).results[0]) for one in outcomes]
     same = sum(a == b for a, b in zip(found, wanted, strict=True))
     if same < ALIKE * count:
         raise StropError(f"MLServer gives the label of the graph for only {same} of {count} texts")
@@ -99,6 +99,6 @@ async def _duel(setting: Setting, name: str, ours: tuple[str, int], rival: tuple
 
 
 async def _calls(stack: AsyncExitStack, setting: Setting, address: str) -> Calls:
-    wire = WIRES["open-inference"]
-    requests = encode(wire, setting.model, setting.texts)
+    wire = OpenInferenceWire(setting.served)
+    requests = encode(wire, setting.texts)
     return await stack.enter_async_context(unary(address, wire.method, requests))

@@ -10,10 +10,14 @@ import numpy as np
 from strop.errors import InputError
 from strop.export.bundle import Bundle
 
+from ..columns import Columns
+from ..served import Served
 from ..server_process import ServerProcess
 from ..texts import read_texts
 from .config import ServingConfig
 
+TASK = "text-classification"
+"""What the parts know the answers of."""
 TEXTS = 512
 """Texts that a run draws from the file. Every contender works on these, all of them again and again,
 so that none gets longer ones than another."""
@@ -40,9 +44,13 @@ class Setting:
                 raise InputError(f"{option} {path} is not there; run make demo first, or name your own")
         bundle = Bundle.open(config.bundle)
         variant = (bundle.variant(config.variant) if config.variant else bundle.reference).name
-        texts = read_texts(config.texts).texts
+        task, pairs = bundle.task, bundle.manifest.pairs
+        if task.name != TASK or pairs:
+            kind = f"{task.name} of pairs" if pairs else task.name
+            raise InputError(f"--bundle {config.bundle} is for {kind}; give one for {TASK} of single texts")
+        texts = read_texts(config.texts, Columns.of(task, 1)).texts
         drawn = np.random.default_rng(config.seed).permutation(len(texts))[:TEXTS]
-        return cls(config, bundle, variant, tuple(texts[number] for number in drawn), say)
+        return cls(config, bundle, variant, tuple(texts[number][0] for number in drawn), say)
 
     @property
     def variants(self) -> list[str]:
@@ -54,6 +62,11 @@ class Setting:
     def model(self) -> str:
         """The name to ask for."""
         return self.bundle.manifest.name
+
+    @property
+    def served(self) -> Served:
+        """The model as a server of the bundle has it."""
+        return Served(self.model, self.bundle.task)
 
     @property
     def threads(self) -> int:

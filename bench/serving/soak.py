@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from ..load import Samples
-from ..protocols import WIRES
+from ..protocols import TypedWire
 from ..server_process import ServerProcess
 from ..targets.rows import Row, Target
 from .metrics import read_metrics
@@ -47,9 +47,9 @@ async def soak(setting: Setting) -> list[Row]:
 
 
 async def _capacity(setting: Setting, server: ServerProcess, usage: Usage) -> float:
-    wire = WIRES["typed"]
+    wire = TypedWire(setting.served)
     setting.say("soak: capacity")
-    async with unary(server.address, wire.method, encode(wire, setting.model, setting.texts)) as calls:
+    async with unary(server.address, wire.method, encode(wire, setting.texts)) as calls:
         return (await steady(calls, IN_FLIGHT, setting.config.seconds, usage)).rate
 
 

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from strop.errors import StropError
 
 from ..client import Client, Outcome
+from ..columns import Text
 from ..load import Samples, open_loop
 from ..pacing import poisson
-from ..protocols import STREAM_WIRES, WIRES, Wire, read_reply
+from ..protocols import OpenInferenceWire, TypedWire, Wire, read_reply
+from ..served import Served
+from ..stream_protocols import StreamWire, TypedStreamWire
 from .setting import Setting
 from .streams import Streams
 from .traffic import CHANNELS, PATIENCE_SECONDS, encode
@@ -35,9 +39,9 @@ DONE = Outcome("OK")
 class Connection:
     """A channel and a stream, cut together."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, wire: StreamWire) -> None:
         self.client = Client(address, deadline=PATIENCE_SECONDS)
-        self.streams = Streams(address, STREAM_WIRES["typed"])
+        self.streams = Streams(address, wire)
         self.cut = False
 
     async def open(self) -> None:
@@ -68,24 +72,33 @@ class Soak:
         self._expected = expected
         self._chance = np.random.default_rng(seed)
         self._connections: list[Connection] = []
-        typed, open_inference, stream = WIRES["typed"], WIRES["open-inference"], STREAM_WIRES["typed"]
-        texts, model = setting.texts, setting.model
+        typed, open_inference = TypedWire(setting.served), OpenInferenceWire(setting.served)
+        self._stream_wire = TypedStreamWire(setting.served)
+        self._wires: dict[str, Wire] = {
+            "unary": typed,
+            "several": typed,
+            "open": open_inference,
+            "stream": self._stream_wire,
+        }
         every = 0  # labels of a reply: all of them
-        self._unary = [typed.encode(model, [text], every) for text in texts]
-        self._open = encode(open_inference, model, texts)
-        self._stream = [stream.encode(model, [text], every) for text in texts]
+        texts = [(text,) for text in setting.texts]
         around = [*texts, *texts[: SEVERAL - 1]]
-        self._several = [
-            typed.encode(model, around[start : start + SEVERAL], every) for start in range(len(texts))
-        ]
-        self._malformed = itertools.cycle(_malformed(model, texts[0]))
+        self._requests = {
+            "unary": [typed.encode([text], every) for text in texts],
+            "several": [
+                typed.encode(around[start : start + SEVERAL], every) for start in range(len(texts))
+            ],
+            "open": encode(open_inference, setting.texts),
+            "stream": [self._stream_wire.encode([text], every) for text in texts],
+        }
+        self._malformed = itertools.cycle(_malformed(setting.served, texts[0]))
 
     async def run(self, rate: float, seconds: float) -> Samples:
         """Open the connections, offer ``rate`` calls a second, close them again."""
         times = poisson(rate, seconds, int(self._chance.integers(2**31)))
         try:
             for _ in range(CHANNELS):
-                self._connections.append(Connection(self._address))
+                self._connections.append(Connection(self._address, self._stream_wire))
                 await self._connections[-1].open()
             reconnecting = asyncio.create_task(self._reconnect())
             try:
@@ -102,7 +115,7 @@ class Soak:
         while True:
             await asyncio.sleep(RECONNECT_SECONDS * 2 * self._chance.random())
             place = int(self._chance.integers(CHANNELS))
-            fresh = Connection(self._address)
+            fresh = Connection(self._address, self._stream_wire)
             await fresh.open()
             old, self._connections[place] = self._connections[place], fresh
             await self._close(old)
@@ -135,23 +148,18 @@ class Soak:
         return DONE
 
     async def _ask(self, connection: Connection, kind: str, text: int) -> Outcome:
+        request = self._requests[kind][text]
         if kind == "stream":
-            return await connection.streams.call(self._stream[text])
-        if kind == "open":
-            return await connection.client.call(WIRES["open-inference"].method, self._open[text])
-        requests = self._several if kind == "several" else self._unary
-        return await connection.client.call(WIRES["typed"].method, requests[text])
+            return await connection.streams.call(request)
+        return await connection.client.call(self._wires[kind].method, request)
 
     def _judge(self, connection: Connection, kind: str, text: int, outcome: Outcome) -> None:
         if outcome.status != "OK":
             self._unanswered(connection, f"{kind}: {outcome.status} {outcome.detail}")
             return
         count = SEVERAL if kind == "several" else 1
-        wire: Wire = STREAM_WIRES["typed"] if kind == "stream" else WIRES["typed"]
-        if kind == "open":
-            wire = WIRES["open-inference"]
         try:
-            results = read_reply(wire, outcome.reply, count).results
+            results = read_reply(self._wires[kind], outcome.reply, count).results
         except StropError as error:
             self._wrong(f"{kind}: {error}")
             return
@@ -199,15 +207,14 @@ def is_right(
     return complete and result[0][0] == best and all(scores.get(name) == score for name, score in result)
 
 
-def _malformed(model: str, text: str) -> list[tuple[str, bytes]]:
+def _malformed(served: Served, text: Text) -> list[tuple[str, bytes]]:
     """Requests that must be refused, each with its method."""
-    typed, open_inference = WIRES["typed"], WIRES["open-inference"]
-    right = open_inference.encode(model, [text])
-    return [
-        (typed.method, typed.encode(model, [])),
-        (typed.method, typed.encode("no-such-model", [text])),
-        (open_inference.method, open_inference.encode(model, [])),
-        (open_inference.method, open_inference.encode("no-such-model", [text])),
-        # A second input, without contents.
-        (open_inference.method, right + open_inference.encode(model, [text])),
+    unknown = replace(served, name="no-such-model")
+    found = [
+        (wire.method, wire.encode(texts))
+        for api in (TypedWire, OpenInferenceWire)
+        for wire, texts in ((api(served), []), (api(unknown), [text]))
     ]
+    # A second input, without contents.
+    wire = OpenInferenceWire(served)
+    return [*found, (wire.method, wire.encode([text]) + wire.encode([text]))]

@@ -8,7 +8,7 @@ from typing import Any, Self
 import grpc
 
 from ..client import Outcome, connect, new_channel
-from ..protocols import StreamWire
+from ..stream_protocols import StreamWire
 
 ENDED = Outcome("UNAVAILABLE", detail="the stream ended")
 
@@ -99,7 +99,7 @@ class _Stream:
     async def _read(self) -> None:
         try:
             async for reply in self._call:
-                read = self._wire.read(reply)
+                read = self._wire.read_message(reply)
                 if waiting := self._waiting.pop(read.id, None):
                     if not waiting.done():
                         waiting.set_result(Outcome(read.status, reply, read.detail))

@@ -55,12 +55,11 @@ async def unary(
         yield Calls(lambda number: client.call(method, requests[number]), order, texts)
 
 
-def encode(wire: Wire, model: str, texts: Sequence[str], per_call: int = 1) -> list[bytes]:
+def encode(wire: Wire, texts: Sequence[str], per_call: int = 1) -> list[bytes]:
     """A request for each ``per_call`` texts; the last one is filled up from the front."""
     around = list(itertools.islice(itertools.cycle(texts), -(-len(texts) // per_call) * per_call))
-    return [
-        wire.encode(model, around[start : start + per_call]) for start in range(0, len(around), per_call)
-    ]
+    single = [(text,) for text in around]
+    return [wire.encode(single[start : start + per_call]) for start in range(0, len(single), per_call)]
 
 
 @dataclass(frozen=True)

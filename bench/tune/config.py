@@ -19,8 +19,12 @@ class TuneConfig:
     """The bundle directory that strop export wrote."""
     _: KW_ONLY
     texts: Path
-    """JSONL with a `text` in each line, as your callers send them. If the lines also have `arrived`,
-    in seconds, the load keeps the gaps of that trace instead of independent users' gaps."""
+    """JSONL with a text in each line, or two, as your callers send them. If the lines also have
+    `arrived`, in seconds, the load keeps the gaps of that trace instead of independent users' gaps."""
+    text_column: str | None = None
+    """The column with the text. Default: what the task calls it."""
+    pair_column: str | None = None
+    """The column with the second text, of a model that judges two together. Default: text_pair."""
     slo_ms: float = 100.0
     """The SLO: 99 of 100 calls must be answered within this many milliseconds."""
     variant: str | None = None

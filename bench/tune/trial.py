@@ -8,6 +8,7 @@ import uvloop
 from ..config import BenchConfig
 from ..run import Load, connected
 from ..search import FIRST_SHARE, Phase, search
+from ..served import Served
 from ..server_process import ServerProcess
 from ..texts import Texts
 from .config import TuneConfig
@@ -28,14 +29,17 @@ Found = TypeVar("Found")
 class ServerTrials:
     """See ``search.Trials``. Every trial starts a server anew, so that the spread includes that."""
 
-    def __init__(self, config: TuneConfig, texts: Texts, note: Callable[[str], None]) -> None:
-        """``note`` hears what is tried, as a trial begins."""
+    def __init__(
+        self, config: TuneConfig, served: Served, texts: Texts, note: Callable[[str], None]
+    ) -> None:
+        """``served`` is what the bundle holds; ``note`` hears what is tried, as a trial begins."""
         self.model = ""
         """Which model, version and variant answered."""
         self.phases = 0
         self.limits: list[str] = []
         """How this client, rather than a server, was the limit in some of the ``phases``."""
         self._config = config
+        self._served = served
         self._texts = texts
         self._note = note
 
@@ -91,9 +95,9 @@ class ServerTrials:
             )
 
             async def run() -> Found:
-                async with connected(config, self._texts) as load:
-                    served = load.served
-                    self.model = f"{served.model} {served.version}, variant {served.variant}"
+                async with connected(config, self._served, self._texts) as load:
+                    first = load.first
+                    self.model = f"{first.model} {first.version}, variant {first.variant}"
                     return await drive(load)
 
             return uvloop.run(run())

@@ -13,8 +13,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from strop.export.bundle.manifest import read_manifest
 from strop.host import read_host
+from strop.tasks import TASKS
 
+from ..columns import Columns
+from ..served import Served
 from ..tables import show_grid
 from ..texts import read_texts
 from .config import TuneConfig
@@ -32,7 +36,10 @@ def tuning(config: TuneConfig) -> None:
     setting can be measured. Interrupted, it leaves neither a server nor a file.
     """
     check_out(config.out)
-    texts = read_texts(config.texts)
+    manifest = read_manifest(config.bundle)
+    served = Served.of(manifest.name, TASKS[manifest.task], pairs=manifest.pairs)
+    columns = Columns.of(served.task, len(served.inputs), text=config.text_column, pair=config.pair_column)
+    texts = read_texts(config.texts, columns)
     digest = hashlib.sha256(config.texts.read_bytes()).hexdigest()
     host = read_host()
     settings = grid(host.cores, config.batch_tokens)
@@ -47,7 +54,9 @@ def tuning(config: TuneConfig) -> None:
         console=console,
     ) as bars:
         task = bars.add_task("starting", total=trial_count(len(settings)), completed=-1)
-        trials = ServerTrials(config, texts, lambda name: bars.update(task, description=name, advance=1))
+        trials = ServerTrials(
+            config, served, texts, lambda name: bars.update(task, description=name, advance=1)
+        )
         result = search(trials, settings, cores=host.cores, slo=config.slo, seconds=60 * config.minutes)
         bars.update(task, description="done", completed=trial_count(len(settings)))
     show_grid(table(result), console)

@@ -53,6 +53,23 @@ class Typed(strop_pb2_grpc.StropServicer):
 class OpenInference(open_inference_pb2_grpc.GRPCInferenceServiceServicer):
     """ModelInfer at once, with typed outputs as other servers may send them."""
 
+    async def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+        reply = open_inference_pb2.RepositoryIndexResponse()
+        reply.models.add(name=MODEL, version="1", state="READY")
+        return reply
+
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+        if request.name != MODEL:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no model {request.name!r}")
+        reply = open_inference_pb2.ModelMetadataResponse(name=MODEL)
+        reply.inputs.add(name="text", datatype="BYTES", shape=[-1])
+        return reply
+
+    async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        reply = open_inference_pb2.ModelConfigResponse()
+        reply.config.parameters["task"].string_value = "text-classification"
+        return reply
+
     async def ModelInfer(self, request: Any, context: Any) -> Any:  # noqa: N802
         if request.model_name != MODEL:
             await context.abort(grpc.StatusCode.NOT_FOUND, f"no model {request.model_name!r}")

@@ -24,7 +24,12 @@ def options(texts: Path, out: Path, *more: str) -> list[str]:
 @pytest.fixture
 def promise(tmp_path: Path) -> Path:
     variant = {"name": "int8", "metrics": {"accuracy": 0.80, "macro_f1": 0.6}}
-    manifest = {"schema": "strop.bundle/3", "default_variant": "int8", "variants": [variant]}
+    manifest = {
+        "schema": "strop.bundle/3",
+        "task": "text-classification",
+        "default_variant": "int8",
+        "variants": [variant],
+    }
     file = tmp_path / "manifest.json"
     file.write_text(json.dumps(manifest), encoding="utf-8")
     return file
@@ -41,18 +46,18 @@ def test_a_benchmark_prints_its_tables_and_saves_a_report(
 ) -> None:
     out = tmp_path / "reports"
     code = strop("bench", server.address, *options(texts, out, "--rate", "150", "--promise", str(promise)))
-    printed = capsys.readouterr().out
-    assert code == 0, printed
+    printed, complaint = capsys.readouterr()
+    assert code == 0, complaint
     report = read(out)
-    assert report["schema"] == "strop.bench/1"
-    assert report["server"]["variant"] == "int8"
+    assert report["schema"] == "strop.bench/2"
+    assert (report["server"]["variant"], report["server"]["task"]) == ("int8", "text-classification")
     assert report["sustained_rate"] == pytest.approx(150, rel=0.1)
     closed, opened = report["phases"]
     assert closed["summary"]["percentiles"]["p50"] >= 0.002
     assert opened["stages"]["compute"] == pytest.approx(0.003)
     assert sum(opened["summary"]["histogram"]) == 150
     # The fake gets three of four texts right; every one of the forty was asked.
-    assert report["accuracy"]["accuracy"] == 0.75
+    assert report["accuracy"]["metrics"]["accuracy"] == 0.75
     assert report["accuracy"]["texts"] == report["accuracy"]["of"] == 40
     assert re.search(r"accuracy +0\.7500 +0\.8000 +-0\.0500", printed)
     assert "$" in printed
@@ -68,7 +73,7 @@ def test_the_open_inference_protocol_is_measured_too(
     more = ("--protocol", "open-inference", "--rate", "300", "--texts-per-call", "2")
     assert strop("bench", server.address, *options(texts, tmp_path, *more)) == 0
     report = read(tmp_path)
-    assert report["accuracy"]["accuracy"] == 0.75
+    assert report["accuracy"]["metrics"]["accuracy"] == 0.75
     assert [phase["stages"] for phase in report["phases"]] == [None, None]
 
 
@@ -91,7 +96,7 @@ def test_a_trace_of_arrivals_is_replayed(strop: Any, server: Any, tmp_path: Path
     more = ("--arrivals", "trace", "--rate", "150")
     assert strop("bench", server.address, *options(trace, tmp_path / "out", *more)) == 0
     report = read(tmp_path / "out")
-    assert report["accuracy"]["accuracy"] == 1
+    assert report["accuracy"]["metrics"]["accuracy"] == 1
     assert report["phases"][-1]["summary"]["calls"] == 150
 
 

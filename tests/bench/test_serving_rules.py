@@ -18,17 +18,22 @@ from hypothesis import strategies as st
 
 from strop.bench.client import Outcome
 from strop.bench.load import Samples
-from strop.bench.protocols import STREAM_WIRES, WIRES, with_priority
+from strop.bench.protocols import TypedWire
+from strop.bench.served import Served
 from strop.bench.serving import mixed, offline, overload, soak, soak_load
 from strop.bench.serving.config import ServingConfig
 from strop.bench.serving.efficiency import typical_texts
 from strop.bench.serving.streams import Streams
 from strop.bench.serving.traffic import alternate, encode, latency_percentile
+from strop.bench.stream_protocols import OpenInferenceStreamWire, TypedStreamWire
 from strop.bench.targets.report import TargetReport, digits
 from strop.bench.targets.rows import Row, Target, ratios, untargeted
 from strop.export.bundle import Bundle
 from strop.host import Host
 from strop.proto import open_inference_pb2, strop_pb2
+from strop.tasks import TASKS
+
+SERVED = Served("m", TASKS["text-classification"])
 
 
 @pytest.mark.parametrize(
@@ -113,7 +118,7 @@ def test_contenders_take_turns_and_every_other_round_goes_backwards() -> None:
 
 
 def test_calls_of_several_texts_hold_every_text_and_the_last_is_filled_up() -> None:
-    requests = encode(WIRES["typed"], "m", ["a", "b", "c"], 2)
+    requests = encode(TypedWire(SERVED), ["a", "b", "c"], 2)
     texts = [list(strop_pb2.ClassifyRequest.FromString(request).texts) for request in requests]
     assert texts == [["a", "b"], ["c", "a"]]
 
@@ -250,30 +255,30 @@ def test_the_report_says_what_was_missed_and_what_could_not_be_measured(tmp_path
 
 
 def test_a_tagged_stream_request_is_the_request_with_its_id() -> None:
-    typed = STREAM_WIRES["typed"]
-    message = strop_pb2.ClassifyStreamRequest.FromString(typed.tag(typed.encode("m", ["a"], 0), "7"))
+    typed = TypedStreamWire(SERVED)
+    message = strop_pb2.ClassifyStreamRequest.FromString(typed.tag(typed.encode([("a",)], 0), "7"))
     assert (message.id, message.request.model, list(message.request.texts)) == ("7", "m", ["a"])
-    open_inference = STREAM_WIRES["open-inference"]
-    tagged = open_inference.tag(open_inference.encode("m", ["a"]), "8")
+    open_inference = OpenInferenceStreamWire(SERVED)
+    tagged = open_inference.tag(open_inference.encode([("a",)]), "8")
     request = open_inference_pb2.ModelInferRequest.FromString(tagged)
     assert (request.id, request.model_name, len(request.inputs)) == ("8", "m", 1)
 
 
 def test_a_stream_reply_says_whose_it_is_and_how_it_failed() -> None:
-    typed, open_inference = STREAM_WIRES["typed"], STREAM_WIRES["open-inference"]
+    typed, open_inference = TypedStreamWire(SERVED), OpenInferenceStreamWire(SERVED)
     failure = strop_pb2.Failure(code=3, message="no texts")
     reply = strop_pb2.ClassifyStreamResponse(id="7", failure=failure).SerializeToString()
-    read = typed.read(reply)
+    read = typed.read_message(reply)
     assert (read.id, read.status, read.detail) == ("7", "INVALID_ARGUMENT", "no texts")
     answer = open_inference_pb2.ModelInferResponse(id="8")
-    read = open_inference.read(
+    read = open_inference.read_message(
         open_inference_pb2.ModelStreamInferResponse(infer_response=answer).SerializeToString()
     )
     assert (read.id, read.status) == ("8", "OK")
 
 
 def test_a_stream_knows_an_answer_that_nobody_waits_for() -> None:
-    wire = STREAM_WIRES["typed"]
+    wire = TypedStreamWire(SERVED)
 
     async def twice(requests: Any, _: Any) -> AsyncIterator[bytes]:
         async for request in requests:
@@ -289,7 +294,7 @@ def test_a_stream_knows_an_answer_that_nobody_waits_for() -> None:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         async with Streams(f"127.0.0.1:{port}", wire) as streams:
-            request = wire.encode("m", ["a"])
+            request = wire.encode([("a",)])
             outcomes = await asyncio.gather(*(streams.call(request) for _ in range(8)))
             # In order: once the ninth is answered, the eight second answers have come.
             outcomes.append(await streams.call(request))
@@ -302,6 +307,7 @@ def test_a_stream_knows_an_answer_that_nobody_waits_for() -> None:
 
 
 def test_a_request_gets_its_priority() -> None:
-    request = with_priority(WIRES["typed"].encode("m", ["a"]), "bulk")
+    wire = TypedWire(SERVED)
+    request = wire.with_priority(wire.encode([("a",)]), "bulk")
     message = strop_pb2.ClassifyRequest.FromString(request)
     assert (message.priority, list(message.texts)) == (strop_pb2.PRIORITY_BULK, ["a"])

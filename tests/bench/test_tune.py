@@ -61,7 +61,7 @@ def tuned(config: TuneConfig, setting: Setting, rate: float) -> Tuned:
     best, created = measured(setting, rate), datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
     result = Result(measured(DEFAULTS, 100.0), [best], best)
     return Tuned(
-        created, read_host(), config, Texts(("a",), (None,)), "5ba1", "tiny 3, variant fp32", result
+        created, read_host(), config, Texts((("a",),), (None,)), "5ba1", "tiny 3, variant fp32", result
     )
 
 

@@ -1,0 +1,13 @@
+"""The calls by which models are asked, a file a call; ``query`` and ``bench`` know none by name."""
+
+from collections.abc import Mapping
+
+from .call import Call
+from .classify import Classify
+from .score import Score
+from .tag import Tag
+
+CALLS: Mapping[str, type[Call]] = {call.name: call for call in (Classify, Score, Tag)}
+"""By the name that strop.v1 has for them, and a task for the one that answers it."""
+
+__all__ = ["CALLS", "Call"]

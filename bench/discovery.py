@@ -1,0 +1,59 @@
+"""Asks a server which model it serves and what that model is for, before it is asked anything else."""
+
+from strop.errors import InputError, StropError
+from strop.proto import open_inference_pb2 as pb
+from strop.tasks import TASKS, Task
+
+from .client import Client
+from .served import Served
+
+SERVICE = "/inference.GRPCInferenceService"
+TASK = "task"
+"""The parameter of a model's configuration that names its task."""
+
+
+async def discover(client: Client, model: str, task: str | None) -> Served:
+    """The model of that name, or the only one that is served if it is empty.
+
+    ``task`` is for a server that doesn't tell it, as others than Strop don't. Raises ``InputError``
+    when a name is missing or wrong, ``StropError`` when the server fails.
+    """
+    name = model or await _only_model(client)
+    request = pb.ModelMetadataRequest(name=name).SerializeToString()
+    metadata = pb.ModelMetadataResponse.FromString(await client.answer(f"{SERVICE}/ModelMetadata", request))
+    return Served(name, await _task(client, name, task), tuple(one.name for one in metadata.inputs))
+
+
+async def _only_model(client: Client) -> str:
+    outcome = await client.call(
+        f"{SERVICE}/RepositoryIndex", pb.RepositoryIndexRequest(ready=True).SerializeToString()
+    )
+    if outcome.status == "UNIMPLEMENTED":
+        raise InputError(f"{client.address} doesn't say which model it serves; give --model")
+    reply = pb.RepositoryIndexResponse.FromString(client.require(outcome))
+    names: list[str] = list(dict.fromkeys(one.name for one in reply.models))
+    if not names:
+        raise StropError(f"{client.address} has no model that is ready; wait for it, or give --model")
+    if len(names) > 1:
+        raise InputError(f"{client.address} serves {', '.join(names)}; give --model")
+    return names[0]
+
+
+async def _task(client: Client, model: str, given: str | None) -> Task:
+    """What the server says, or what was given where it says nothing; ``InputError`` if they differ."""
+    request = pb.ModelConfigRequest(name=model).SerializeToString()
+    outcome = await client.call(f"{SERVICE}/ModelConfig", request)
+    told = ""
+    if outcome.status != "UNIMPLEMENTED":
+        config = pb.ModelConfigResponse.FromString(client.require(outcome)).config
+        told = config.parameters[TASK].string_value
+    if given and given not in TASKS:
+        raise InputError(f"--task {given} is not known; give one of {', '.join(TASKS)}")
+    if given and told and given != told:
+        raise InputError(f"--task {given}: {model!r} is for {told}; leave the option out")
+    name = told or given
+    if not name:
+        raise InputError(f"{client.address} doesn't say what {model!r} is for; give --task")
+    if name not in TASKS:
+        raise InputError(f"{model!r} is for {name}, and this Strop knows {', '.join(TASKS)}; update it")
+    return TASKS[name]

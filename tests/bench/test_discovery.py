@@ -1,0 +1,94 @@
+"""What a server is found to serve, from servers that tell more and less."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+
+from strop.bench.client import Client
+from strop.bench.discovery import discover
+from strop.bench.served import Served
+from strop.errors import InputError, StropError
+from strop.proto import open_inference_pb2 as pb
+from strop.proto import open_inference_pb2_grpc as pb_grpc
+from strop.tasks import TASKS
+
+TASK = TASKS["regression"]
+
+
+class Metadata(pb_grpc.GRPCInferenceServiceServicer):
+    """A server of the protocol's core that takes pairs and says no task."""
+
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+        tensor = pb.ModelMetadataResponse.TensorMetadata
+        inputs = [tensor(name=name, datatype="BYTES", shape=[-1]) for name in ("left", "right")]
+        return pb.ModelMetadataResponse(name=request.name, inputs=inputs)
+
+
+class Index(Metadata):
+    """The same with Triton's extensions, serving some models for one task."""
+
+    def __init__(self, models: tuple[str, ...], task: str) -> None:
+        self._models = models
+        self._task = task
+
+    async def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+        model = pb.RepositoryIndexResponse.ModelIndex
+        return pb.RepositoryIndexResponse(models=[model(name=name) for name in self._models])
+
+    async def ModelConfig(self, request: Any, context: Any) -> Any:  # noqa: N802
+        parameters = {"task": pb.ModelParameter(string_value=self._task)} if self._task else {}
+        return pb.ModelConfigResponse(config=pb.ModelConfig(parameters=parameters))
+
+
+def found(servicer: Metadata, model: str = "", task: str | None = None) -> Served:
+    async def scene() -> Served:
+        server = grpc.aio.server()
+        pb_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        try:
+            async with Client(f"127.0.0.1:{port}") as client:
+                return await discover(client, model, task)
+        finally:
+            await server.stop(None)
+
+    return asyncio.run(scene())
+
+
+def test_a_server_tells_its_model_its_task_and_what_it_takes() -> None:
+    assert found(Index(("mine",), "regression")) == Served("mine", TASK, ("left", "right"))
+    assert found(Index(("a", "b"), "regression"), model="b").name == "b"
+
+
+def test_what_a_server_does_not_tell_is_given() -> None:
+    assert found(Metadata(), "mine", "regression") == Served("mine", TASK, ("left", "right"))
+    assert found(Index(("mine",), ""), task="regression").task is TASK
+
+
+@pytest.mark.parametrize(
+    ("servicer", "options", "complaint"),
+    [
+        (Metadata(), {}, "doesn't say which model it serves; give --model"),
+        (Metadata(), {"model": "mine"}, "doesn't say what 'mine' is for; give --task"),
+        (Index(("a", "b"), "regression"), {}, "serves a, b; give --model"),
+        (Index(("a",), "mind-reading"), {}, "'a' is for mind-reading, and this Strop knows"),
+        (Index(("a",), "regression"), {"task": "regresion"}, "--task regresion is not known; give one of"),
+        (
+            Index(("a",), "regression"),
+            {"task": "text-classification"},
+            "--task text-classification: 'a' is for regression; leave the option out",
+        ),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named(
+    servicer: Metadata, options: dict[str, str], complaint: str
+) -> None:
+    with pytest.raises(InputError, match=complaint):
+        found(servicer, **options)
+
+
+def test_a_server_without_a_model_is_not_ready() -> None:
+    with pytest.raises(StropError, match="has no model that is ready"):
+        found(Index((), "regression"))
