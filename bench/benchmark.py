@@ -1,6 +1,7 @@
 """A whole benchmark: what it needs is read first, then the load runs, then comes the report."""
 
 import os
+from collections import Counter
 from datetime import datetime
 
 import uvloop
@@ -11,7 +12,7 @@ from strop.host import read_host, read_versions
 
 from .accuracy import measure_accuracy, read_promise
 from .config import BenchConfig
-from .price_book import pick, read_price_book
+from .cost.price_book import pick, read_price_book
 from .protocols import Reply
 from .report import Report, check_folder, write
 from .run import prepare, run
@@ -26,7 +27,7 @@ def benchmark(config: BenchConfig) -> None:
     Raises ``InputError`` for options that don't fit, before any load; ``StropError`` when the
     server fails. Interrupted, it leaves no report.
     """
-    machines = pick(read_price_book(config.prices), config.machines)
+    machines = pick(read_price_book(config.prices).machines, config.machines)
     promise = read_promise(config.promise) if config.promise else None
     check_folder(config.out)
     served, texts = prepare(config)
@@ -54,6 +55,7 @@ def benchmark(config: BenchConfig) -> None:
         measure_accuracy(served.task, texts.examples, measured.answers),
         promise.of(measured.first.variant) if promise else None,
         machines,
+        Counter(sum(map(len, text)) for text in texts.texts),
     )
     path = write(report, to_markdown(report), config.out)
     show(report, console)

@@ -21,9 +21,9 @@ from strop.errors import InputError, StropError
 from strop.host import read_host
 
 from .config import MAX_CALLS, BenchConfig
-from .cost import dollars_per_million
+from .cost.machine import dollars_per_million
+from .cost.price_book import Machine, pick, read_price_book
 from .load import CallLog
-from .price_book import Machine, pick, read_price_book
 from .protocols import Reply
 from .report import check_folder
 from .run import connected, prepare
@@ -52,7 +52,7 @@ def loadgen(config: BenchConfig) -> None:
     """
     if find_spec("mlperf_loadgen") is None:
         raise InputError("--loadgen needs MLPerf LoadGen; pip install 'strop[loadgen]'")
-    machines = pick(read_price_book(config.prices), config.machines)
+    machines = pick(read_price_book(config.prices).machines, config.machines)
     check_folder(config.out)
     served, texts = prepare(config)
     console, host, created = Console(), read_host(), datetime.now().astimezone()

@@ -13,8 +13,8 @@ from strop.tasks import Task
 
 from .accuracy import Accuracy
 from .config import BenchConfig
-from .cost import dollars_per_million
-from .price_book import Machine
+from .cost.machine import dollars_per_million
+from .cost.price_book import Machine, doubt
 from .run import Measured
 from .statistics import BUCKETS
 
@@ -39,6 +39,8 @@ class Report:
     promised: tuple[str, Mapping[str, float]] | None
     """The variant and the metrics that its bundle promises."""
     machines: Sequence[Machine]
+    lengths: Mapping[int, int]
+    """How many of the texts, or pairs, have so many characters."""
 
     @property
     def address(self) -> str:
@@ -78,7 +80,7 @@ class Report:
                 found.append(f"{name}: failed calls: {dict(phase.summary.errors)}")
         if self.accuracy and self.accuracy.changed:
             found.append(f"{self.accuracy.changed} texts got another answer when asked again")
-        doubts = (machine.doubt(self.created.date()) for machine in self.machines)
+        doubts = (doubt(machine, self.created.date()) for machine in self.machines)
         return found + [doubt for doubt in doubts if doubt]
 
     def to_json(self) -> str:
@@ -100,6 +102,7 @@ class Report:
                 "config": asdict(self.config),
                 "conditions": self.conditions,
                 "sustained_rate": self.rate,
+                "lengths": dict(sorted(self.lengths.items())),
                 "histogram_bounds": BUCKETS.tolist(),
                 "phases": [asdict(phase) for phase in self.measured.phases],
                 "accuracy": self._accuracy(),
@@ -128,15 +131,20 @@ def check_folder(out: Path) -> None:
 
 
 def write(report: Report, markdown: str, folder: Path) -> Path:
-    """Write ``<date>T<time>-<host>.json`` and ``.md`` into ``folder``; returns the latter.
+    """Write ``<date>T<time>-<host>.json`` and ``.md`` into ``folder``, as ``write_files`` does."""
+    stem = f"{report.created:%Y-%m-%dT%H%M%S}-{report.host.name}"
+    return write_files(folder, stem, report.to_json() + "\n", markdown)
+
+
+def write_files(folder: Path, stem: str, record: str, markdown: str) -> Path:
+    """Write ``<stem>.json`` and ``<stem>.md`` into ``folder``; returns the latter.
 
     Each appears whole or not at all. ``InputError`` if the folder can't be written.
     """
-    stem = f"{report.created:%Y-%m-%dT%H%M%S}-{report.host.name}"
     page = folder / f"{stem}.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / f"{stem}.json", report.to_json() + "\n")
+        replace_file(folder / f"{stem}.json", record)
         replace_file(page, markdown)
     except OSError as error:
         raise InputError(f"--out {folder} can't be written: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""The price book: named machines with dated, sourced prices, from TOML files."""
+"""The price book: named machines and services with dated, sourced prices, from TOML files."""
 
 import difflib
 import tomllib
@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from strop.errors import InputError
 
-from .cost import owned_dollars_per_hour
+from .apis import Api
+from .machine import owned_dollars_per_hour
 
-FOLDER = Path(__file__).parent / "prices"
+FOLDER = Path(__file__).parents[1] / "prices"
 STALE_DAYS = 180
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -59,43 +61,62 @@ class Machine:
             )
         return owned_dollars_per_hour(*(float(value) for value in bought if value is not None))
 
-    def doubt(self, today: date) -> str | None:
-        """Why the price may no longer hold, or ``None`` for one seen in the last 180 days."""
-        if self.seen is None:
-            return f"the price of {self.name} is undated ({self.source})"
-        age = (today - self.seen).days
-        if age > STALE_DAYS:
-            return f"the price of {self.name} is {age} days old (seen {self.seen}, {self.source})"
-        return None
+
+def doubt(entry: Machine | Api, today: date) -> str | None:
+    """Why a price may no longer hold, or ``None`` for one seen in the last 180 days."""
+    if entry.seen is None:
+        return f"the price of {entry.name} is undated ({entry.source})"
+    age = (today - entry.seen).days
+    if age > STALE_DAYS:
+        return f"the price of {entry.name} is {age} days old (seen {entry.seen}, {entry.source})"
+    return None
 
 
-def read_price_book(extra: Path | None = None) -> dict[str, Machine]:
-    """Every machine by name: the built-in files, then ``extra``, whose names win.
+@dataclass(frozen=True)
+class PriceBook:
+    """Every machine and every service by name."""
 
-    Raises ``InputError`` for a file that can't be read or an entry that isn't a machine.
+    machines: Mapping[str, Machine]
+    apis: Mapping[str, Api]
+
+
+def read_price_book(extra: Path | None = None) -> PriceBook:
+    """The built-in files, then ``extra``, whose names win.
+
+    Raises ``InputError`` for a file that can't be read or an entry that is neither.
     """
-    files = [*sorted(FOLDER.glob("*.toml")), *([extra] if extra else [])]
-    return {machine.name: machine for file in files for machine in _read(file)}
+    machines: dict[str, Machine] = {}
+    apis: dict[str, Api] = {}
+    for file in [*sorted(FOLDER.glob("*.toml")), *([extra] if extra else [])]:
+        tables = _read(file)
+        machines |= {
+            one.name: one
+            for one in (Machine.from_entry(entry, file) for entry in tables.get("machine", ()))
+        }
+        apis |= {one.name: one for one in (Api.from_entry(entry, file) for entry in tables.get("api", ()))}
+    return PriceBook(machines, apis)
 
 
-def pick(book: Mapping[str, Machine], names: Iterable[str]) -> list[Machine]:
-    """The named machines in order; ``InputError`` suggests the nearest name for an unknown one."""
-    machines = []
+def pick(book: Mapping[str, Entry], names: Iterable[str], option: str = "--machines") -> list[Entry]:
+    """The named ones in order; ``InputError`` suggests the nearest name for an unknown one."""
+    found = []
     for name in names:
         if name not in book:
             near = difflib.get_close_matches(name, book, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]}?" if near else "name it in a TOML file given to --prices;"
-            raise InputError(f"--machines {name}: not in the price book; {hint} known: {', '.join(book)}")
-        machines.append(book[name])
-    return machines
+            raise InputError(f"{option} {name}: not in the price book; {hint} known: {', '.join(book)}")
+        found.append(book[name])
+    return found
 
 
-def _read(file: Path) -> list[Machine]:
+def _read(file: Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"--prices {file} can't be read: {error}") from error
-    entries = tables.get("machine")
-    if not isinstance(entries, list) or not entries:
-        raise InputError(f"--prices {file}: no [[machine]] table; see bench/prices for the form")
-    return [Machine.from_entry(entry, file) for entry in entries]
+    lists = all(isinstance(entries, list) for entries in tables.values())
+    if not tables or not lists or tables.keys() - {"machine", "api"}:
+        raise InputError(
+            f"--prices {file}: nothing but [[machine]] and [[api]] tables; see bench/prices for the form"
+        )
+    return tables
