@@ -1,5 +1,6 @@
 """What is trained of a model, and how it lies in a run directory: an adapter, or a whole model."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ def trainable(
 
     Raises ``InputError`` when the method doesn't fit the encoder.
     """
-    model, untrained = encoder.model(task, labels)
+    model, _ = encoder.model(task, labels)
     set_dropout(model, config.encoder_dropout, config.head_dropout)
     method = config.chosen_method
     if method.settings is None:
@@ -38,7 +39,12 @@ def trainable(
     settings = method.settings(config, model, steps)
     head = HEADS[task.head]
     settings.task_type = TaskType(head.adapter_type)
-    settings.modules_to_save = sorted({*untrained, *head.modules[:1]})  # type: ignore[attr-defined]
+    # All of it, also where the encoder came with a part: a sentence encoder's pooler was never used.
+    whole = [name for name, _ in model.named_modules() if name.split(".")[-1] in head.modules]
+    settings.modules_to_save = whole  # type: ignore[attr-defined]
+    if whole:
+        names = "|".join(map(re.escape, whole))
+        settings.exclude_modules = rf"(.*\.)?({names})(\..*)?"  # type: ignore[attr-defined]
     try:
         return get_peft_model(model, settings)
     except ValueError as error:
