@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strop.tasks import Outputs
+from strop.train.markdown import Row, markdown_table
 from strop.train.scores import Scores, title
 
 from .config import ExportConfig
 from .evaluate import CONFIDENCE_BINS, HeldOut
 from .licence import stated_licence
-from .markdown import Row, markdown_table
 from .report import Candidate
 from .trained import Trained, base_folder, base_name, further_adapters
 

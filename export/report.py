@@ -8,10 +8,10 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from strop.host import usable_cores
+from strop.train.markdown import Row, markdown_table
 
 from .bundle import Variant
 from .gate import Verdict
-from .markdown import Row, markdown_table
 from .plots import PARETO_FILE
 from .search import Trial
 

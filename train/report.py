@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from .cost import TrainingCost
+from .markdown import Row, markdown_table
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
 from .scores import Scores, title
 
@@ -27,23 +28,23 @@ class Report:
     cost: TrainingCost
 
     @property
-    def model_columns(self) -> tuple[str, ...]:
+    def model_columns(self) -> Row:
         """What ``model_rows`` has cells for."""
         return ("test split", *map(title, self.test.metrics), "ahead by")
 
-    def label_rows(self) -> list[tuple[str, ...]]:
+    def label_rows(self) -> list[Row]:
         """Cells for ``LABEL_COLUMNS``, on the test split."""
         return [
             (one.label, *(f"{x:.3f}" for x in (one.precision, one.recall, one.f1)), str(one.support))
             for one in self.test.labels
         ]
 
-    def model_rows(self) -> list[tuple[str, ...]]:
+    def model_rows(self) -> list[Row]:
         """The model, then each baseline and by how much the model is ahead of it."""
         own = (f"this run ({self.method})", *_figures(self.test.metrics), "")
         return [own, *(self._baseline_row(name) for name in self.baselines)]
 
-    def _baseline_row(self, name: str) -> tuple[str, ...]:
+    def _baseline_row(self, name: str) -> Row:
         metrics = self.baselines[name]
         lead = " / ".join(f"{self.test.metrics[metric] - metrics[metric]:+.4f}" for metric in metrics)
         return (name, *_figures(metrics), lead)
@@ -66,7 +67,7 @@ class Report:
         validation = ", ".join(
             f"{title(name)} {value:.4f}" for name, value in self.validation.metrics.items()
         )
-        labels = [*_markdown_table(LABEL_COLUMNS, self.label_rows()), ""] if self.test.labels else []
+        labels = [markdown_table(LABEL_COLUMNS, self.label_rows()), ""] if self.test.labels else []
         matrix = f"![Confusion matrix of the test split]({CONFUSION_MATRIX})"
         lines = [
             f"# {Path(settings['out']).name}",
@@ -75,22 +76,16 @@ class Report:
             f"validation split, which chose the checkpoint: {validation}.",
             f"{self.cost}.",
             "",
-            *_markdown_table(self.model_columns, self.model_rows()),
+            markdown_table(self.model_columns, self.model_rows()),
             "",
             *labels,
             f"![Loss curve]({LOSS_CURVE})",
             "",
             *([matrix, ""] if self.test.confusion else []),
-            *_markdown_table(("option", "value"), [(name, str(value)) for name, value in settings.items()]),
+            markdown_table(("option", "value"), [(name, str(value)) for name, value in settings.items()]),
         ]
         return "\n".join(lines) + "\n"
 
 
 def _figures(metrics: Mapping[str, float]) -> list[str]:
     return [f"{value:.4f}" for value in metrics.values()]
-
-
-def _markdown_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    cells = (columns, ("---",) * len(columns), *rows)
-    escaped = ([cell.replace("|", r"\|").replace("\n", " ") for cell in row] for row in cells)
-    return [f"| {' | '.join(row)} |" for row in escaped]

@@ -1,4 +1,4 @@
-"""Tables as Markdown, for the pages in a bundle."""
+"""Tables as Markdown, for the pages of a run and of a bundle."""
 
 from collections.abc import Iterable
 
