@@ -1,13 +1,19 @@
 """``strop train``: labelled data to a run."""
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 from rich.console import Console
 
 from strop.host import share_cores
 
 from .config import TrainConfig
 from .data.splits import load_splits
-from .draft import refuse_occupied
+from .draft import is_begun, refuse_occupied
 from .processes import is_main
+
+if TYPE_CHECKING:
+    from .report import Report
 
 
 def train(config: TrainConfig) -> None:
@@ -16,6 +22,8 @@ def train(config: TrainConfig) -> None:
     Ctrl-C keeps the last checkpoint; the same command with --resume goes on from there. --check looks
     whether everything fits, in seconds. Several GPUs: torchrun --nproc-per-node 2 -m strop train …
     """
+    if config.search:
+        config = replace(config, resume=config.resume or is_begun(config.out))
     if is_main():
         refuse_occupied(config)
     splits = load_splits(config.data, config.columns)
@@ -26,9 +34,14 @@ def train(config: TrainConfig) -> None:
 
         check(config, splits, console)
         return
-    from .fine_tune import fine_tune
+    if config.search:
+        from .search.search import search
 
-    report = fine_tune(config, splits)
+        report: Report | None = search(config, splits, console)
+    else:
+        from .fine_tune import fine_tune
+
+        report = fine_tune(config, splits)
     if report is None:
         return
     for table in report.tables():

@@ -14,6 +14,8 @@ from .examples import Columns
 from .losses.options import LossOptions
 from .methods.options import MethodOptions
 from .running import RunningOptions
+from .search.options import SearchOptions
+from .search.space import search_space
 
 TASK_HELP = "\n".join(
     (
@@ -99,7 +101,7 @@ class BasicOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class TrainConfig(RunningOptions, LossOptions, MethodOptions, BasicOptions):
+class TrainConfig(SearchOptions, RunningOptions, LossOptions, MethodOptions, BasicOptions):
     """What to fine-tune, on what, and how."""
 
     def __post_init__(self) -> None:
@@ -108,6 +110,9 @@ class TrainConfig(RunningOptions, LossOptions, MethodOptions, BasicOptions):
         MethodOptions.__post_init__(self)
         LossOptions.__post_init__(self)
         RunningOptions.__post_init__(self)
+        SearchOptions.__post_init__(self)
+        if self.space:
+            search_space(self)
         if self.gradient_checkpointing and self.method == "prefix":
             raise InputError(
                 "--gradient-checkpointing would lose the keys of --method prefix; leave it out"

@@ -15,7 +15,12 @@ from .config import TrainConfig
 from .run import CHECKPOINTS_FOLDER, CONFIG_FILE, HISTORY_FILE, METRICS_FILE, RUN_FILE, SCHEMA
 
 # What may differ when a run is resumed: they don't change what is learnt.
-FREE = ("check", "out", "resume", "threads")
+FREE = ("check", "minutes", "out", "resume", "threads", "trials")
+
+
+def is_begun(out: Path) -> bool:
+    """Whether a folder holds a run, or a search for one, that was begun and not finished."""
+    return (out / CONFIG_FILE).is_file()
 
 
 def refuse_occupied(config: TrainConfig) -> None:
@@ -23,7 +28,7 @@ def refuse_occupied(config: TrainConfig) -> None:
     out = config.out
     if (out / RUN_FILE).exists():
         raise InputError(f"--out {out} holds a finished run; name another folder or remove it")
-    unfinished = (out / CONFIG_FILE).is_file()
+    unfinished = is_begun(out)
     if config.resume and not unfinished:
         raise InputError(f"--out {out} holds no unfinished run; leave out --resume")
     if unfinished and not config.resume:
@@ -49,15 +54,7 @@ class Draft:
         Raises ``InputError`` when that one was begun with other options or other data.
         """
         refuse_occupied(config)
-        settings = asdict(config) | {
-            "data": str(config.data.resolve()),
-            "out": str(config.out.resolve()),
-            "model": base_model,
-            "lora_alpha": config.alpha,
-            "learning_rate": config.peak_learning_rate,
-            "threads": config.thread_count,
-            "metric": config.chosen_by,
-        }
+        settings = resolved(config, base_model)
         begun = {name: value for name, value in settings.items() if name not in FREE}
         begun["data_sha256"] = data_sha256
         path = config.out / CONFIG_FILE
@@ -87,8 +84,22 @@ class Draft:
             self.root / RUN_FILE,
             {"schema": SCHEMA, "config": self.settings, "git_commit": _git_commit(), **record},
         )
-        shutil.rmtree(self.checkpoints)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)  # a search keeps its trials' elsewhere
         (self.root / CONFIG_FILE).unlink()
+
+
+def resolved(config: TrainConfig, base_model: str) -> dict[str, Any]:
+    """The options by field name, with paths made absolute and defaults resolved."""
+    return asdict(config) | {
+        "data": str(config.data.resolve()),
+        "out": str(config.out.resolve()),
+        "model": base_model,
+        "lora_alpha": config.alpha,
+        "learning_rate": config.peak_learning_rate,
+        "threads": config.thread_count,
+        "metric": config.chosen_by,
+        "space": {name.replace("-", "_"): list(values) for name, values in config.space.items()},
+    }
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

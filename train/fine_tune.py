@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from rich.console import Console
 from torch import nn
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from strop.host import read_host, read_versions
 
@@ -86,6 +86,15 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     return Prepared(encoder, tokenizer, encoded, model, objective, steps)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What training left beside the weights."""
+
+    history: list[dict[str, Any]]
+    """As ``fit`` returns it."""
+    cost: TrainingCost
+
+
 def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
     """Train, score what was saved, write the run directory and return its report.
 
@@ -95,39 +104,67 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
     """
     started = time.monotonic()
     ready = prepare(config, splits)
-    encoder, encoded, model = ready.encoder, ready.encoded, ready.model
-    draft = Draft.begin(config, encoder.name, splits.sha256) if is_main() else None
-    pad = encoder.config.pad_token_id
-    training = time.monotonic()
+    draft = Draft.begin(config, ready.encoder.name, splits.sha256) if is_main() else None
+    trained = train_prepared(ready, splits, config)
+    if draft is None:
+        return None
+    save_weights(ready.model, draft.root)
+    return finish(draft, config, splits, ready, trained, started)
+
+
+def train_prepared(
+    ready: Prepared, splits: Splits, config: TrainConfig, callbacks: Sequence[TrainerCallback] = ()
+) -> Trained:
+    """Train the model in place, as ``fit`` does with ``config.out``.
+
+    Raises ``InterruptError`` when the user stopped it, and ``StropError`` when memory doesn't suffice.
+    """
+    started = time.monotonic()
     with named_remedies(config):
         history = fit(
-            model,
-            encoded["train"],
-            encoded["validation"],
+            ready.model,
+            ready.encoded["train"],
+            ready.encoded["validation"],
             task=splits.task,
             labels=splits.labels,
-            pad_token_id=pad,
+            pad_token_id=ready.encoder.config.pad_token_id,
             objective=ready.objective,
             config=config,
             out=config.out,
+            callbacks=callbacks,
         )
-    if draft is None:
-        return None
-    cost = TrainingCost.of(model, time.monotonic() - training)
+    return Trained(history, TrainingCost.of(ready.model, time.monotonic() - started))
+
+
+def finish(
+    draft: Draft,
+    config: TrainConfig,
+    splits: Splits,
+    ready: Prepared,
+    trained: Trained,
+    started: float,
+    further: Mapping[str, Any] | None = None,
+) -> Report:
+    """Score the weights that lie in the run directory, and write the rest of it.
+
+    ``started`` is when, by the monotonic clock; ``further`` facts join the record.
+    """
     Console(stderr=True).print("scoring the validation and test splits, and two baselines")
     ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
-    save_weights(model, draft.root)
-    finished = load_to_score(draft.root, encoder.name, splits.task, splits.labels, config.method)
-    report = _report(config, splits, encoded, finished, pad, cost)
-    _draw(draft, report, splits.labels, history)
+    finished = load_to_score(draft.root, ready.encoder.name, splits.task, splits.labels, config.method)
+    pad = ready.encoder.config.pad_token_id
+    report = _report(config, splits, ready.encoded, finished, pad, trained.cost)
+    _draw(draft, report, splits.labels, trained.history)
     draft.finish(
         {
             "validation": report.validation.as_json(),
             "test": report.test.as_json(),
             "baselines": report.baselines,
         },
-        history,
-        _record(config, encoder.name, splits, started) | {"training": asdict(cost)},
+        trained.history,
+        _record(config, ready.encoder.name, splits, started)
+        | {"training": asdict(trained.cost)}
+        | dict(further or {}),
     )
     return report
 

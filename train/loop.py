@@ -63,12 +63,13 @@ def fit(
     objective: Objective,
     config: TrainConfig,
     out: Path,
+    callbacks: Sequence[Callback] = (),
 ) -> list[dict[str, Any]]:
     """Train ``model`` in place and leave it with the weights of its best checkpoint.
 
     Goes on from the last checkpoint in the run directory ``out`` if there is one, and writes there what
-    TensorBoard shows. Returns what was measured on the way, one row for each logged step or
-    evaluation. Raises ``InterruptError`` after a Ctrl-C.
+    TensorBoard shows; ``callbacks`` are called beside its own. Returns what was measured on the way, one
+    row for each logged step or evaluation. Raises ``InterruptError`` after a Ctrl-C.
     """
     checkpoints = out / CHECKPOINTS_FOLDER
     last = last_checkpoint(checkpoints)
@@ -84,11 +85,11 @@ def fit(
         steps_per_epoch(len(rows), config), config.epochs, config.evaluations_per_epoch
     )
     interrupt, bar = Interrupt(), ProgressBar(task.metrics, shown=is_main())
-    callbacks: list[Callback] = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar]
+    called = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar, *callbacks]
     if is_main():
-        callbacks.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
+        called.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
     if isinstance(model, PeftModel) and config.chosen_method.callback:
-        callbacks.append(config.chosen_method.callback(model))
+        called.append(config.chosen_method.callback(model))
     adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
     trainer = StropTrainer(
         model=model,
@@ -101,7 +102,7 @@ def fit(
         train_dataset=rows,
         eval_dataset=held_out,
         compute_metrics=score,
-        callbacks=callbacks,
+        callbacks=called,
     )
     trainer.remove_callback(PrinterCallback)
     with interrupt, bar:

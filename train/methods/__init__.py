@@ -29,6 +29,8 @@ class Method:
     """None where every weight of the model is trained."""
     callback: "Callable[[PeftModel], TrainerCallback] | None" = None
     """What a method does between steps."""
+    low_rank: bool = False
+    """Whether ``lora_rank`` and its kin say what it adds."""
     virtual_tokens: bool = False
     """Whether it puts trained vectors before the text, which take up positions, instead of changing
     weights: then nothing can be merged into the model, and so nothing exported."""
@@ -46,12 +48,14 @@ METHODS: Mapping[str, Method] = {
             "small matrices beside each linear layer: quick, little memory, nearly as good as full",
             1e-3,
             _load("low_rank", "lora"),
+            low_rank=True,
         ),
         Method(
             "dora",
             "lora with the length of each neuron's weights trained apart: can win at low rank, slower",
             1e-3,
             _load("low_rank", "dora"),
+            low_rank=True,
         ),
         Method(
             "adalora",
@@ -59,6 +63,7 @@ METHODS: Mapping[str, Method] = {
             5e-3,
             _load("adaptive_rank", "adalora"),
             _load("adaptive_rank", "RankSchedule"),
+            low_rank=True,
         ),
         Method(
             "ia3",
