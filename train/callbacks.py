@@ -18,6 +18,8 @@ from rich.progress import (
 from rich.text import Text
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from .batches import LengthGroupedSampler
+from .processes import any_process
 from .scores import title
 
 
@@ -40,8 +42,29 @@ class EvaluationSchedule(TrainerCallback):
             control.should_evaluate = control.should_save = True
 
 
+class EpochOrder(TrainerCallback):
+    """Tells the sampler which epoch begins.
+
+    transformers does that, too, but doesn't reach it where a run of several processes is resumed within an
+    epoch: then it lies behind accelerate's shard of the batches and those that are skipped.
+    """
+
+    def __init__(self, sampler: LengthGroupedSampler, steps_per_epoch: int) -> None:
+        self._sampler = sampler
+        self._steps = steps_per_epoch
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Choose the epoch's order."""
+        self._sampler.set_epoch(state.global_step // self._steps)
+
+
 class Interrupt(TrainerCallback):
-    """Ctrl-C ends training after the step under way, with a checkpoint; a second one at once."""
+    """Ctrl-C ends training after the step under way, with a checkpoint; a second one at once.
+
+    Of several processes that train together one may hear of it a step after another: they stop together.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -61,6 +84,7 @@ class Interrupt(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         """Save and stop, if that was asked."""
+        self.asked = any_process(self.asked)
         if self.asked:
             control.should_save = control.should_training_stop = True
 

@@ -23,7 +23,7 @@ from strop.errors import StropError
 from strop.tasks import Task
 
 from .batches import Collator, EncodedSplit, LengthGroupedSampler, row_length, rows_of
-from .callbacks import EvaluationSchedule, Interrupt, ProgressBar
+from .callbacks import EpochOrder, EvaluationSchedule, Interrupt, ProgressBar
 from .config import TrainConfig
 from .device import arithmetic
 from .heads import HEADS
@@ -81,11 +81,14 @@ def fit(
         return dict(validation.score(task, unpadded(outputs, validation.items), labels).metrics)
 
     rows, held_out = (rows_of(split.items, split.counts, task) for split in (train, validation))
-    schedule = EvaluationSchedule(
-        steps_per_epoch(len(rows), config), config.epochs, config.evaluations_per_epoch
-    )
+    steps = steps_per_epoch(len(rows), config)
+    schedule = EvaluationSchedule(steps, config.epochs, config.evaluations_per_epoch)
+    sampler = LengthGroupedSampler([row_length(row) for row in rows], config.batch_size, config.seed)
     interrupt, bar = Interrupt(), ProgressBar(task.metrics, shown=is_main())
-    called = [schedule, EarlyStoppingCallback(config.patience), interrupt, bar, *callbacks]
+    called = [
+        *(schedule, EpochOrder(sampler, steps), EarlyStoppingCallback(config.patience), interrupt, bar),
+        *callbacks,
+    ]
     if is_main():
         called.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
     if isinstance(model, PeftModel) and config.chosen_method.callback:
@@ -97,7 +100,7 @@ def fit(
         objective=objective,
         adversary=adversary,
         args=_arguments(config, checkpoints, schedule.last),
-        sampler=LengthGroupedSampler([row_length(row) for row in rows], config.batch_size, config.seed),
+        sampler=sampler,
         data_collator=Collator(pad_token_id),
         train_dataset=rows,
         eval_dataset=held_out,

@@ -1,8 +1,13 @@
 """Training in several processes, as torchrun and accelerate start them: who writes, how many there are."""
 
 import os
+from functools import cache
+from typing import TYPE_CHECKING
 
 from strop.errors import InputError
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 
 def process_count() -> int:
@@ -13,6 +18,27 @@ def process_count() -> int:
 def is_main() -> bool:
     """Whether this process writes the run and talks to the user."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def any_process(asks: bool) -> bool:
+    """Whether any of the processes that train together asks for something; all have to call it."""
+    if process_count() == 1:
+        return asks
+    import torch
+    from torch import distributed
+
+    # On the CPU, so that no GPU is waited for.
+    asked = torch.tensor(int(asks))
+    distributed.all_reduce(asked, distributed.ReduceOp.MAX, group=_cpu_group())
+    return bool(asked)
+
+
+@cache
+def _cpu_group() -> "ProcessGroup":
+    from torch import distributed
+
+    group: ProcessGroup = distributed.new_group(backend="gloo")
+    return group
 
 
 def require_one_gpu_each() -> None:
