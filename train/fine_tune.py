@@ -16,6 +16,7 @@ from strop.host import read_host, read_versions
 
 from .baseline import score_baselines
 from .batches import EncodedSplit, rows_of
+from .compiled import require_compiler
 from .config import TrainConfig
 from .cost import TrainingCost
 from .data.shares import SPLITS
@@ -58,6 +59,8 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     """
     arithmetic(config.precision)
     require_one_gpu_each()
+    if config.compile:
+        require_compiler()
     torch.set_num_threads(config.thread_count)
     set_seed(config.seed)
     encoder = Encoder.open(config.model)

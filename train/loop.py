@@ -24,6 +24,7 @@ from strop.tasks import Task
 
 from .batches import Collator, EncodedSplit, LengthGroupedSampler, row_length, rows_of
 from .callbacks import EpochOrder, EvaluationSchedule, Interrupt, ProgressBar
+from .compiled import compile_layers
 from .config import TrainConfig
 from .device import arithmetic
 from .heads import HEADS
@@ -93,6 +94,8 @@ def fit(
         called.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
     if isinstance(model, PeftModel) and config.chosen_method.callback:
         called.append(config.chosen_method.callback(model))
+    if config.compile:
+        compile_layers(model, model.config.num_hidden_layers)
     adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
     trainer = StropTrainer(
         model=model,

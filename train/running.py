@@ -27,6 +27,10 @@ class RunningOptions:
     gradient_checkpointing: Annotated[bool, Parameter(group=GROUP, negative="")] = False
     """Compute each layer's activations again instead of keeping them: much less memory for long texts
     and large batches, and a step takes about a third longer."""
+    compile: Annotated[bool, Parameter(group=GROUP, negative="")] = False
+    """Compile the encoder's layers with torch.compile: meant for long runs on CUDA, where it is not yet
+    measured. On a CPU it takes minutes before the first steps, and MiniLM with lora in bf16 was a fifth
+    slower afterwards. Needs a C++ compiler."""
     precision: Option[Precision] = "auto"
     """Numbers that the matrices are multiplied in; the weights stay fp32. auto is bf16 where this
     machine has instructions for it (two to three times as quick), fp32 elsewhere. fp16 and tf32 are
