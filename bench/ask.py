@@ -19,7 +19,7 @@ from .protocols import WIRES, Reply
 from .query import QueryConfig
 from .served import Served
 
-STAGES = ("tokenise", "queue", "compute")
+SHOWN_STAGES = ("tokenise", "queue", "compute")
 TAB = "\t"
 
 
@@ -102,12 +102,12 @@ def _table(answers: list[Answered], served: Served, protocol: str, top_k: int | 
     shown.add_column("text", ratio=1, min_width=12)
     for name in call.columns:
         shown.add_column(name, justify="right" if name == "score" else "left")
-    for name in (*STAGES, "round trip"):
+    for name in (*SHOWN_STAGES, "round trip"):
         shown.add_column(name, justify="right")
     for answer in answers:
         (result,) = answer.reply.results
         stages = answer.reply.stages
-        times = [getattr(stages, stage) if stages else None for stage in STAGES]
+        times = [getattr(stages, stage) if stages else None for stage in SHOWN_STAGES]
         shown.add_row(
             escape("\n".join(answer.text)),
             *(

@@ -21,7 +21,11 @@ async def discover(client: Client, model: str, task: str | None) -> Served:
     name = model or await _only_model(client)
     request = pb.ModelMetadataRequest(name=name).SerializeToString()
     metadata = pb.ModelMetadataResponse.FromString(await client.answer(f"{SERVICE}/ModelMetadata", request))
-    return Served(name, await _task(client, name, task), tuple(one.name for one in metadata.inputs))
+    inputs = tuple(one.name for one in metadata.inputs)
+    if len(inputs) not in (1, 2) or {one.datatype for one in metadata.inputs} != {"BYTES"}:
+        found = ", ".join(f"{one.name} {one.datatype}" for one in metadata.inputs) or "nothing"
+        raise InputError(f"{name!r} takes {found}; only a model of one or two texts can be asked")
+    return Served(name, await _task(client, name, task), inputs)
 
 
 async def _only_model(client: Client) -> str:

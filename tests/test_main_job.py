@@ -116,7 +116,7 @@ def test_a_bundle_is_served_asked_benchmarked_and_drained(server, bundle, tiny_d
     assert measured.returncode == 0, measured.stderr
     (report,) = (tmp_path / "reports").glob("*.json")
     accuracy = json.loads(report.read_text())["accuracy"]
-    assert accuracy["accuracy"] == accuracy["promised"]["metrics"]["accuracy"]
+    assert accuracy["metrics"]["accuracy"] == accuracy["promised"]["metrics"]["accuracy"]
     assert accuracy["changed"] == 0
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0

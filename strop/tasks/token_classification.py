@@ -135,8 +135,8 @@ class TokenClassification(CountedTask):
     def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally:
         """Of entities: a word has the tag of its first character, which is that of its first token.
 
-        Only of an entity that goes on in the next word after a break inside this one is more known from
-        outputs: told as two, it is counted as two.
+        Outputs know more in one case: where an entity breaks off inside a word, and another of its type
+        begins with the next word, an ``I-`` there joins the two, which are told apart in results.
         """
         labels = _both_tags({*self.named(examples), *(one.label for result in results for one in result)})
         words = [self.words(example) for example in examples]

@@ -77,6 +77,22 @@ def test_the_open_inference_protocol_is_measured_too(
     assert [phase["stages"] for phase in report["phases"]] == [None, None]
 
 
+def test_of_more_texts_than_were_asked_the_score_has_a_margin(
+    strop: Any, server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = tmp_path / "many.jsonl"
+    rows = [{"sentence": f"good {n}", "class": "good" if n % 4 else "bad"} for n in range(20_000)]
+    many.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    more = ("--text-column", "sentence", "--label-column", "class", "--rate", "150", "--seconds", "1")
+    assert strop("bench", server.address, *options(many, tmp_path / "out", *more)) == 0
+    accuracy = read(tmp_path / "out")["accuracy"]
+    assert accuracy["texts"] < accuracy["of"] == 20_000
+    assert 0 < accuracy["margins"]["accuracy"] < 0.2
+    printed = capsys.readouterr().out
+    assert f"{accuracy['metrics']['accuracy']:.4f} ± {accuracy['margins']['accuracy']:.4f}" in printed
+    assert "± is half the 95 % interval for all of them" in " ".join(printed.split())
+
+
 def test_an_slo_that_no_rate_meets_gives_no_cost(
     strop: Any, server: Any, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +148,10 @@ def test_options_can_stand_in_a_toml_file(strop: Any, server: Any, texts: Path, 
         (("--machines", "hf-l5"), 2, "did you mean hf-l4?"),
         (("--seconds", "0"), 2, "--seconds is 0.0"),
         (("--model", "nope"), 2, "no model 'nope'"),
+        (("--task", "regression"), 2, "--task regression: 'fake' is for text-classification"),
+        (("--pair-column", "text"), 2, "--pair-column text: the model takes one text; leave it out"),
+        (("--label-column", "class"), 2, "--label-column class: no line of "),
+        (("--text-column", "sentence"), 2, "line 1 has no 'sentence'; it has: text, label"),
         (("--promise", "nowhere"), 2, "--promise nowhere can't be read"),
         (("--texts", "nowhere.jsonl"), 2, "--texts nowhere.jsonl can't be read"),
         (("--second", "3"), 2, "--seconds"),

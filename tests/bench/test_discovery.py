@@ -20,9 +20,12 @@ TASK = TASKS["regression"]
 class Metadata(pb_grpc.GRPCInferenceServiceServicer):
     """A server of the protocol's core that takes pairs and says no task."""
 
+    def __init__(self, datatype: str = "BYTES") -> None:
+        self._datatype = datatype
+
     async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         tensor = pb.ModelMetadataResponse.TensorMetadata
-        inputs = [tensor(name=name, datatype="BYTES", shape=[-1]) for name in ("left", "right")]
+        inputs = [tensor(name=name, datatype=self._datatype, shape=[-1]) for name in ("left", "right")]
         return pb.ModelMetadataResponse(name=request.name, inputs=inputs)
 
 
@@ -30,6 +33,7 @@ class Index(Metadata):
     """The same with Triton's extensions, serving some models for one task."""
 
     def __init__(self, models: tuple[str, ...], task: str) -> None:
+        super().__init__()
         self._models = models
         self._task = task
 
@@ -72,6 +76,7 @@ def test_what_a_server_does_not_tell_is_given() -> None:
     [
         (Metadata(), {}, "doesn't say which model it serves; give --model"),
         (Metadata(), {"model": "mine"}, "doesn't say what 'mine' is for; give --task"),
+        (Metadata("FP32"), {"model": "a"}, "'a' takes left FP32, right FP32; only a model of one or two"),
         (Index(("a", "b"), "regression"), {}, "serves a, b; give --model"),
         (Index(("a",), "mind-reading"), {}, "'a' is for mind-reading, and this Strop knows"),
         (Index(("a",), "regression"), {"task": "regresion"}, "--task regresion is not known; give one of"),

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from strop.bench.ask import texts_of
+from strop.errors import InputError
+
 
 def test_both_apis_answer_with_label_score_and_times(
     strop: Any, server: Any, capsys: pytest.CaptureFixture[str]
@@ -34,6 +37,26 @@ def test_without_a_text_the_lines_of_the_standard_input_are_asked(
     printed = capsys.readouterr().out
     assert "good one" in printed
     assert "bad one" in printed
+
+
+def test_texts_that_are_judged_together_stand_beside_each_other() -> None:
+    assert texts_of(["a", "b", "c"], [], 1) == [("a",), ("b",), ("c",)]
+    assert texts_of(["a", "b", "c", "d"], [], 2) == [("a", "b"), ("c", "d")]
+    assert texts_of([], ["a\tb", "c\td"], 2) == [("a", "b"), ("c", "d")]
+    assert texts_of([], ["a\tb"], 1) == [("a\tb",)]
+
+
+@pytest.mark.parametrize(
+    ("words", "lines", "complaint"),
+    [
+        (["a", "b", "c"], [], "judges 2 texts together, and there are 3; pair them"),
+        ([], ["a\tb", "c"], "line 2 has 1 texts, and the model judges 2 together; put one tab between"),
+        ([], ["a\tb\tc"], "line 1 has 3 texts"),
+    ],
+)
+def test_a_text_without_its_second_one_is_named(words: list[str], lines: list[str], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        texts_of(words, lines, 2)
 
 
 @pytest.mark.parametrize(

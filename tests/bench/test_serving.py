@@ -1,6 +1,7 @@
 """The serving benchmark from outside: real servers on the tiny bundle, for fractions of a second."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_without_the_demo_it_says_to_run_it(
     assert strop("bench-serve") == 2
     assert "--bundle demo/bundle is not there; run make demo first" in capsys.readouterr().err
     assert not any(tmp_path.iterdir())
+
+
+def test_a_bundle_for_another_task_is_refused(
+    strop: Strop, tiny_bundle: Path, words: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(tiny_bundle, other)
+    manifest = json.loads((other / "manifest.json").read_text())
+    (other / "manifest.json").write_text(json.dumps(manifest | {"task": "regression"}))
+    assert strop("bench-serve", "--bundle", str(other), "--texts", str(words)) == 2
+    assert "is for regression; give one for text-classification of single texts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

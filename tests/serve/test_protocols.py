@@ -195,6 +195,7 @@ def test_the_configuration_and_the_index_tell_the_same(
     assert group.count >= 1
     assert group.kind == oip.ModelInstanceGroup.KIND_CPU
     facts = {name: parameter.string_value for name, parameter in config.parameters.items()}
+    assert facts["task"] == "text-classification"
     assert (facts["max_tokens"], facts["vocabulary_size"], facts["pad_token_id"]) == ("32", "10", "0")
     (entry,) = open_inference.RepositoryIndex(oip.RepositoryIndexRequest(ready=True)).models
     assert (entry.name, entry.version, entry.state) == ("tiny", "3", "READY")
