@@ -7,9 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from .counted import ratio
+from .scored import PARTS, correlation_tally, correlations, read_number, scores_of
 from .task import Example, Floats, Outputs, Result, Span, Tally, Task
 
-ROUNDING = 1e-12
 SHOWN_DIGITS = 4
 SAME = 0.1
 """Two scores are the same answer when they differ by less than this part of the reference's spread."""
@@ -30,15 +30,7 @@ class Regression(Task):
 
     def read_label(self, value: object, text: str, pair: str | None) -> float:
         """A finite number."""
-        try:
-            if isinstance(value, bool) or not isinstance(value, int | float | str):
-                raise TypeError
-            number = float(value)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"is {value!r:.60}; give a number") from error
-        if not math.isfinite(number):
-            raise ValueError(f"is {value!r:.60}; give a finite number")
-        return number
+        return read_number(value)
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """The one output."""
@@ -63,12 +55,11 @@ class Regression(Task):
         examples: Sequence[Example],
         labels: Sequence[str],
     ) -> Tally:
-        """The moments of outputs and scores, of their ranks, and the squared errors: [n, 12]."""
+        """The moments of outputs and scores, and the squared errors: [n, ``PARTS`` + 1]."""
         found = np.asarray(outputs, dtype=np.float64).reshape(len(examples))
-        true = np.array([example.label for example in examples], dtype=np.float64)
+        true = scores_of(examples)
         squared = (found - true)[:, np.newaxis] ** 2
-        ranks = _moments(_ranks(found), _ranks(true))[:, 1:]
-        return np.concatenate((_moments(found, true), ranks, squared), axis=1)
+        return np.concatenate((correlation_tally(found, true), squared), axis=1)
 
     def tally_results(self, results: Sequence[Result], examples: Sequence[Example]) -> Tally:
         """Of scores."""
@@ -79,14 +70,10 @@ class Regression(Task):
         return round(float(result), SHOWN_DIGITS)
 
     def score(self, totals: Tally) -> dict[str, Tally]:
-        """``spearman`` and ``pearson``, the correlation of ranks and of values, 0 where one of them is
-        constant; ``mse``, the mean squared error.
-        """
-        count = totals[..., :1]
+        """``spearman`` and ``pearson``, see ``correlations``; ``mse``, the mean squared error."""
         return {
-            "spearman": _correlation(np.concatenate((count, totals[..., 6:11]), -1)),
-            "pearson": _correlation(totals[..., :6]),
-            "mse": ratio(totals[..., 11], totals[..., 0]),
+            **correlations(totals[..., :PARTS]),
+            "mse": ratio(totals[..., PARTS], totals[..., 0]),
         }
 
     def tensor(
@@ -99,28 +86,3 @@ class Regression(Task):
         """The share of texts whose scores differ by less than ``SAME`` of the reference's deviation."""
         ours, theirs = (np.asarray(one, dtype=np.float64).ravel() for one in (outputs, reference))
         return float(np.mean(np.abs(ours - theirs) <= SAME * theirs.std()))
-
-
-def _moments(x: Tally, y: Tally) -> Tally:
-    """1, x, y, x², y² and xy of each, [n, 6], centred: correlations don't mind, and sums stay exact."""
-    x, y = x - x.mean(), y - y.mean()
-    return np.stack((np.ones_like(x), x, y, x * x, y * y, x * y), axis=-1)
-
-
-def _correlation(sums: Tally) -> Tally:
-    """Pearson's coefficient [...] from sums of ``_moments`` [..., 6]."""
-    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
-    return ratio(n * xy - x * y, np.sqrt(_spread(n, x, xx) * _spread(n, y, yy)))
-
-
-def _spread(n: Tally, x: Tally, xx: Tally) -> Tally:
-    """n² times the variance; 0 where only rounding is left of it."""
-    spread = n * xx - x * x
-    return np.where(spread > ROUNDING * n * xx, spread, 0.0)
-
-
-def _ranks(values: Tally) -> Tally:
-    """1 for the smallest; equal ones share the mean of their ranks."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
