@@ -54,7 +54,7 @@ class Source:
         encoder = TextEncoder(
             run.tokenizer_file,
             run.max_tokens,
-            offsets=run.task.per_token,
+            offsets=run.task.reads_offsets,
             token_types=pairs and tells_pairs_apart(model.config),
         )
         tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)

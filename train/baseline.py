@@ -15,13 +15,17 @@ from strop.tasks import Example, Floats, Task
 from .scores import Scores
 
 FEW = 1000
+WORDS = r"\w+|[^\w\s]"
+"""Words and signs, so that no text is empty, whatever its script."""
+TERMS = 4096
+"""Of the most frequent words a vector has a place; the vectors of a split are held whole."""
 
 
 def score_baselines(
     task: Task, train: Sequence[Example], held_out: Sequence[Example], labels: Sequence[str]
 ) -> dict[str, Mapping[str, float]]:
     """The task's metrics on ``held_out`` of each baseline, having learnt from ``train``."""
-    make = _of_words if task.per_token else _of_texts
+    make = _of_vectors if task.pooled else _of_words if task.per_token else _of_texts
     words = [task.words(example) for example in held_out]
     return {
         name: Scores.of(task, outputs, words, held_out, labels).metrics
@@ -50,8 +54,7 @@ def _of_texts(
         sublinear_tf=True,
         # In few texts hardly a term comes twice.
         min_df=1 if len(train) < FEW else 2,
-        # Words and signs, so that no text is empty, whatever its script.
-        token_pattern=r"\w+|[^\w\s]",  # noqa: S106
+        token_pattern=WORDS,
     )
     pipeline = make_pipeline(terms, linear).fit([_text(example) for example in train], targets)
     found = getattr(pipeline, method)([_text(example) for example in held_out])
@@ -63,6 +66,21 @@ def _of_texts(
 
 def _text(example: Example) -> str:
     return example.text if example.pair is None else f"{example.text} {example.pair}"
+
+
+def _of_vectors(
+    task: Task, train: Sequence[Example], held_out: Sequence[Example], labels: Sequence[str]
+) -> dict[str, list[Sequence[Floats]]]:
+    """Texts are near each other that share words, the rare ones above all."""
+    terms = TfidfVectorizer(
+        sublinear_tf=True, token_pattern=WORDS, max_features=TERMS, dtype=np.float32
+    ).fit([one.text for example in train for one in task.inputs(example)])
+    return {
+        "TF-IDF cosine": [
+            list(terms.transform([one.text for one in task.inputs(example)]).toarray())
+            for example in held_out
+        ]
+    }
 
 
 def _of_words(

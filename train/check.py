@@ -24,7 +24,7 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
     Raises ``InputError`` as training would, and ``StropError`` where the memory doesn't suffice.
     """
     ready = prepare(config, splits)
-    sizes = (f"{len(ready.encoded[name].items):,} {name}" for name in SPLITS)
+    sizes = (f"{len(ready.encoded[name].examples):,} {name}" for name in SPLITS)
     console.print(f"data:   {', '.join(sizes)}; {splits.task.name}, {len(splits.labels)} outputs")
     lengths = [len(item["input_ids"]) for part in ready.encoded.values() for item in part.items]
     full = sum(length == config.max_tokens for length in lengths)

@@ -125,6 +125,7 @@ class Encoder:
                 problem_type=head.problem_type,
                 ignore_mismatched_sizes=True,  # another number of labels before: a new head
                 output_loading_info=True,
+                **head.model_options(self.config),
                 **options,
             )
         except UNREADABLE as error:

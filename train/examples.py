@@ -53,7 +53,7 @@ class Columns:
         """The example in a row; ``InputError`` names the place, the value and the fix."""
         text = value_of(where, row, self.text, "--text-column", self.task.read_text)
         pair = self.pair and value_of(where, row, self.pair, "--pair-column", self.task.read_text)
-        if self.label is None or (self.task.label_optional and self.label not in row):
+        if self.label is None or (self.task.label_optional and row.get(self.label) in (None, "")):
             return Example(text, None, pair)
 
         def read_label(value: object) -> Label:

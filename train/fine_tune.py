@@ -30,7 +30,7 @@ from .losses.objective import Objective, make_objective
 from .out_of_memory import named_remedies
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .predict import predict
-from .processes import is_main, process_count, require_one_gpu_each
+from .processes import is_main, process_count, require_company, require_one_gpu_each
 from .report import REPORT_FILE, Report
 from .run import TOKENIZER_FOLDER
 from .weights import load_to_score, save_weights, trainable
@@ -59,6 +59,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     """
     arithmetic(config.precision)
     require_one_gpu_each()
+    require_company(splits.task, config.batch_size)
     if config.compile:
         require_compiler()
     torch.set_num_threads(config.thread_count)

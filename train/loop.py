@@ -102,6 +102,7 @@ def fit(
         head=HEADS[task.head],
         objective=objective,
         adversary=adversary,
+        together=task.together,
         args=_arguments(config, checkpoints, schedule.last),
         sampler=sampler,
         data_collator=Collator(pad_token_id),

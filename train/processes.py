@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from strop.errors import InputError
+from strop.tasks import Task
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -50,4 +51,21 @@ def require_one_gpu_each() -> None:
         raise InputError(
             f"this machine shows {gpus} GPUs to one process; use them all with torchrun --nproc-per-node"
             f" {gpus} -m strop train …, or one with CUDA_VISIBLE_DEVICES=0"
+        )
+
+
+def require_company(task: Task, batch_size: int) -> None:
+    """Raise ``InputError`` where a task whose examples learn from each other would have too few of them.
+
+    Several processes are refused, since transformers loses count of what each of them evaluates.
+    """
+    if task.together and process_count() > 1:
+        raise InputError(
+            f"--task {task.name} is trained by one process, and this is one of {process_count()}; start it"
+            " without torchrun, on one GPU with CUDA_VISIBLE_DEVICES=0"
+        )
+    if task.together and batch_size < 2:
+        raise InputError(
+            f"--batch-size is {batch_size}, but --task {task.name} compares the examples of a batch; give"
+            " at least 2"
         )

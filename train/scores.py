@@ -9,7 +9,7 @@ from strop.tasks import Example, LabelScores, Task
 
 def title(metric: str) -> str:
     """A metric's name as people write it."""
-    return metric.replace("_f1", "-F1").replace("f1", "F1")
+    return metric.replace("_f1", "-F1").replace("f1", "F1").replace("_at_", "@")
 
 
 @dataclass(frozen=True)

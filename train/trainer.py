@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Sampler
 from transformers import Trainer
+from transformers.trainer_utils import EvalLoopOutput
 
 from .heads import Head, logits_of
 from .losses.adversary import Adversary
@@ -31,18 +32,27 @@ class StropTrainer(Trainer):
         head: Head,
         objective: Objective,
         adversary: Adversary | None,
+        together: bool,
         **options: Any,
     ) -> None:
+        """``together``: a row of the data may be several inputs."""
         super().__init__(**options)
         self._head = head
         self._sampler = sampler
         self._objective = objective
         self._adversary = adversary
+        self._together = together
         # An objective is a mean; several batches in a step are to weigh as much as one.
         self.loss_is_scaled_for_ga = False
 
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
         return self._sampler
+
+    def evaluation_loop(self, *arguments: Any, **options: Any) -> EvalLoopOutput:
+        """Gather all that a row's inputs gave: transformers cuts the last batch to its number of rows."""
+        if self._together:
+            self.gather_function = self.accelerator.gather
+        return super().evaluation_loop(*arguments, **options)
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None

@@ -171,7 +171,7 @@ class Bundle:
         return TextEncoder(
             self.root / TOKENIZER_FILE,
             self.manifest.max_tokens,
-            offsets=self.task.per_token,
+            offsets=self.task.reads_offsets,
             token_types=self.manifest.token_types,
         )
 

@@ -52,7 +52,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self._pipeline = pipeline
         encoder = model.encoder
         self._rules = TokenRules(encoder.vocabulary_size, encoder.max_tokens, model.layout.pad_token_id)
-        takes_tokens = not (model.pairs or model.task.per_token)
+        takes_tokens = not (model.pairs or model.task.reads_offsets)
         self._reader = RequestReader(self._rules if takes_tokens else None, max_texts, pairs=model.pairs)
         self._writer = ReplyWriter(model.task, model.labels, model.variant)
 

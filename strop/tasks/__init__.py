@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from .multi_label import MultiLabelClassification
 from .regression import Regression
+from .sentence_embedding import SentenceEmbedding
+from .sentence_similarity import SentenceSimilarity
 from .task import (
     IGNORED,
     Example,
@@ -26,7 +28,14 @@ from .token_classification import Entity, TokenClassification
 
 TASKS: Mapping[str, Task] = {
     task.name: task
-    for task in (TextClassification(), MultiLabelClassification(), Regression(), TokenClassification())
+    for task in (
+        TextClassification(),
+        MultiLabelClassification(),
+        Regression(),
+        TokenClassification(),
+        SentenceEmbedding(),
+        SentenceSimilarity(),
+    )
 }
 
 __all__ = [

@@ -84,6 +84,8 @@ class Task(ABC):
     """Whether an output is the probabilities of one choice, which add up to 1."""
     per_token: ClassVar[bool] = False
     """Whether a graph has an output for each token; ``of_input`` may make one of them."""
+    pooled: ClassVar[bool] = False
+    """Whether ``of_input`` makes one output, [outputs], of those of an input's tokens."""
     several: ClassVar[bool] = False
     """Whether an example may be more than one input. ``tally`` is then given, for each example, the
     list of its outputs and the list of their offsets."""
@@ -93,10 +95,17 @@ class Task(ABC):
     """The typed call that answers it."""
     tensors: ClassVar[Mapping[str, str]]
     """An answer on the Open Inference Protocol: the outputs that ``tensor`` gives, with their datatypes."""
+    wide: ClassVar[tuple[str, ...]] = ("probabilities",)
+    """Those of them that have, for each text, as many numbers as a model has outputs."""
     metrics: ClassVar[tuple[str, ...]]
     """What ``score`` gives; the accuracy gate and the choice of a checkpoint go by the first."""
     lower_is_better: ClassVar[tuple[str, ...]] = ()
     """Those of them that measure errors."""
+
+    @property
+    def reads_offsets(self) -> bool:
+        """Whether an answer needs to know where in the text its tokens stand."""
+        return self.per_token and not self.pooled
 
     def read_text(self, value: object) -> str:
         """A text as it stands in a row; ``ValueError`` says what is wrong with it and what to do."""

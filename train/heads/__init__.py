@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from .classification import ManyLabels, OneClass, Score, TokenClasses
+from .embedding import Contrast, Cosent
 from .head import Head
 
 HEADS: Mapping[str, Head] = {
-    head.name: head for head in (OneClass(), ManyLabels(), Score(), TokenClasses())
+    head.name: head for head in (OneClass(), ManyLabels(), Score(), TokenClasses(), Contrast(), Cosent())
 }
 
 

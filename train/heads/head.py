@@ -1,9 +1,11 @@
 """What a head is: the contract by which every model is trained, taught and exported."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
+from transformers import PretrainedConfig
 
 from strop.tasks import IGNORED
 
@@ -21,6 +23,10 @@ class Head(ABC):
     """What transformers, where it loads the model later, knows the answers' kind by."""
     modules: ClassVar[tuple[str, ...]] = ("classifier",)
     """The parts that an encoder may come without: they are then new, and always trained whole."""
+
+    def model_options(self, config: PretrainedConfig) -> Mapping[str, Any]:
+        """What its model class is to be loaded with besides."""
+        return {}
 
     def logits(self, outputs: Any, mask: Tensor) -> Tensor:
         """[n, outputs] or [n, tokens, outputs] from what the model gave for inputs whose real tokens
