@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from strop.export.bundle import Bundle
-from strop.export.source import texts_of
+from strop.export.source import inputs_of, texts_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.proto.raw import pack_bytes, unpack_bytes, unpack_fp32
+from strop.tasks.embedding import unit
 from strop.train.batches import EncodedSplit
 from strop.train.encoder import tells_pairs_apart
 from strop.train.predict import predict
@@ -67,6 +68,34 @@ def tags(tiny):
         yield {"tokens": tokens, "tags": named}
 
 
+def shared_words(tiny):
+    """Two texts of three words each that tell, and how many those have in common; then two other texts."""
+    chance = random.Random(0)
+    telling = sorted(sum(tiny.words.values(), ()))
+
+    def text(words):
+        words = [*words, *chance.choices(tiny.fillers, k=chance.randint(2, 5))]
+        return " ".join(chance.sample(words, len(words)))
+
+    for _ in range(COUNT):
+        words, others = chance.sample(telling, 3), chance.sample(telling, 3)
+        common = chance.randint(0, 3)
+        other = [*words[:common], *[word for word in others if word not in words]][:3]
+        yield text(words), text(other), len({*words} & {*other}), text(words), text(others)
+
+
+def searches(tiny):
+    """Texts with the same three words belong together; every other row has a negative."""
+    for number, (anchor, _, _, positive, negative) in enumerate(shared_words(tiny)):
+        yield {"anchor": anchor, "positive": positive, **({"negative": negative} if number % 2 else {})}
+
+
+def likenesses(tiny):
+    """Texts are as alike as they have words in common."""
+    for text, other, common, _, _ in shared_words(tiny):
+        yield {"text": text, "text_pair": other, "score": common}
+
+
 @dataclass(frozen=True)
 class Case:
     task: str
@@ -79,6 +108,8 @@ CASES = {
     "many labels": Case("multi-label-classification", moods),
     "scores": Case("regression", scores, ("--pair-column", "text_pair")),
     "tags": Case("token-classification", tags),
+    "searches": Case("sentence-embedding", searches),
+    "likenesses": Case("sentence-similarity", likenesses),
 }
 
 
@@ -168,8 +199,9 @@ def test_the_bundle_has_the_score_of_the_run_and_its_int8_is_batch_invariant(run
 
 def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected):
     outputs, split = expected
-    texts = [example.text for example in split.examples]
-    seconds = [example.pair for example in split.examples if example.pair is not None]
+    inputs, _ = inputs_of(run.task, split.examples)
+    texts = [one.text for one in inputs]
+    seconds = [one.pair for one in inputs if one.pair is not None]
     stub, labels = pb_grpc.StropStub(channel), list(run.labels)
     if run.task.call == "Classify":
         reply = stub.Classify(pb.ClassifyRequest(texts=texts, pairs=seconds))
@@ -180,6 +212,11 @@ def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected
     elif run.task.call == "Score":
         reply = stub.Score(pb.ScoreRequest(texts=texts, pairs=seconds))
         assert np.allclose([row.score for row in reply.results], np.ravel(outputs), atol=1e-4)
+    elif run.task.call == "Embed":
+        reply = stub.Embed(pb.EmbedRequest(texts=texts))
+        assert np.allclose([row.vector for row in reply.results], outputs, atol=1e-4)
+        normalised = stub.Embed(pb.EmbedRequest(texts=texts, normalise=True))
+        assert np.allclose([row.vector for row in normalised.results], unit(np.stack(outputs)), atol=1e-4)
     else:
         reply = stub.Tag(pb.TagRequest(texts=texts))
         rows = zip(texts, reply.results, outputs, split.offsets, strict=True)
@@ -194,11 +231,16 @@ def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected
 def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
     outputs, split = expected
     request = oip.ModelInferRequest(model_name="task")
-    columns = np.array(texts_of(split.examples)).reshape(len(outputs), -1).T.tolist()
+    inputs, _ = inputs_of(run.task, split.examples)
+    columns = np.array(texts_of(inputs)).reshape(len(outputs), -1).T.tolist()
     for name, column in zip(("text", "text_pair"), columns, strict=False):
         request.inputs.add(name=name, datatype="BYTES", shape=[len(column)])
         request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
-    reply = oip_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request)
+    stub = oip_grpc.GRPCInferenceServiceStub(channel)
+    reply = stub.ModelInfer(request)
+    described = stub.ModelMetadata(oip.ModelMetadataRequest(name="task")).outputs
+    for one, known in zip(reply.outputs, described, strict=True):
+        assert [one.shape[0], *known.shape[1:]] == list(one.shape)
     raw = dict(zip([one.name for one in reply.outputs], reply.raw_output_contents, strict=True))
     assert list(raw) == list(run.task.tensors)
     if "entities" in raw:
@@ -208,7 +250,7 @@ def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
             for output, offsets in zip(outputs, split.offsets, strict=True)
         ]
     else:
-        name = "probabilities" if "probabilities" in raw else "score"
+        (name,) = {*raw} & {"probabilities", "embedding"} or {"score"}
         assert np.allclose(unpack_fp32(raw[name]), np.ravel(outputs), atol=1e-4)
 
 
@@ -232,6 +274,9 @@ def test_a_benchmark_finds_what_the_bundle_promises(run, bundle, address, protoc
     report = json.loads(file.read_text())
     accuracy, promised = report["accuracy"], bundle.variant("fp32").metrics
     assert report["server"]["task"] == run.task.name
+    if run.task.call == "Embed":  # what a text's vector is worth, the others tell
+        assert accuracy is None
+        return
     assert (accuracy["texts"], accuracy["of"], accuracy["changed"]) == (32, 32, 0)
     assert accuracy["metrics"] == pytest.approx(
         {name: promised[name] for name in run.task.metrics}, abs=1e-5
@@ -244,13 +289,15 @@ def test_a_benchmark_finds_what_the_bundle_promises(run, bundle, address, protoc
 
 def test_a_query_shows_the_same_answer_on_both_apis(run, address, expected):
     outputs, split = expected
-    example = split.examples[0]
+    example = run.task.inputs(split.examples[0])[0]
     texts = [example.text] if example.pair is None else [example.text, example.pair]
     printed = strop("query", address, *texts, "--protocol", "both")
     typed, open_inference = printed.split("open-inference API")
-    if run.task.per_token:
+    if run.task.call == "Tag":
         entities = run.task.entities(outputs[0], split.offsets[0], run.labels)
         wanted = [f"{one.start}–{one.stop}" for one in entities]
+    elif run.task.call == "Embed":
+        wanted = [f"{len(outputs[0])}", f"{np.linalg.norm(outputs[0]):.3f}"]
     else:
         names = set(run.labels)
         labels = run.task.tensor("label", outputs, (), run.labels) if names != {"score"} else None

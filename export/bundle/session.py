@@ -34,6 +34,8 @@ class Session:
             str(model), options, providers=[provider], disabled_optimizers=SLOW_ON_CPU
         )
         self._inputs = [node.name for node in self._session.get_inputs()]
+        *_, self.width = self._session.get_outputs()[0].shape
+        """Outputs for each input or token."""
         self.provider: str = self._session.get_providers()[0]
         if self.provider != provider:
             raise StropError(

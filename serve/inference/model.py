@@ -24,6 +24,8 @@ class Model:
     """The ONNX Runtime execution provider that it really runs on."""
     task: Task
     labels: tuple[str, ...]
+    width: int
+    """Numbers in an output: one for each label, or a vector's."""
     pairs: bool
     """Whether it judges two texts together."""
     encoder: TextEncoder
@@ -57,6 +59,7 @@ class Model:
             provider=session.provider,
             task=bundle.task,
             labels=bundle.manifest.labels,
+            width=session.width,
             pairs=bundle.manifest.pairs,
             encoder=bundle.text_encoder(),
             engines=[engine] * config.instance_count,

@@ -4,7 +4,7 @@ from strop.proto import open_inference_pb2 as pb
 
 from ..inference.model import Model
 from ..observe.statistics import Statistics, Total
-from .infer_request import CLASSES_OF, PAIR, TEXT
+from .infer_request import PAIR, TEXT
 from .token_input import IDS, MASK, TokenRules
 
 PLATFORM = "onnxruntime_onnx"
@@ -90,4 +90,4 @@ def _inputs(model: Model) -> tuple[str, ...]:
 
 
 def _shape(model: Model, output: str) -> list[int]:
-    return [-1, len(model.labels)] if output == CLASSES_OF else [-1]
+    return [-1, model.width] if output in model.task.wide else [-1]

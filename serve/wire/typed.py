@@ -1,4 +1,4 @@
-"""The typed service strop.v1.Strop: texts in; labels, scores or named stretches out, by the task."""
+"""The typed service strop.v1.Strop: texts in; labels, scores, stretches or vectors out, by the task."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -69,6 +69,12 @@ class Typed(pb_grpc.StropServicer):
     async def Tag(self, request: pb.TagRequest, context: Context) -> pb.TagResponse:  # noqa: N802
         """The named stretches of each text, within the call's deadline."""
         reply: pb.TagResponse = await self._reply("Tag", request, context)
+        return reply
+
+    @counted
+    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:  # noqa: N802
+        """A vector for each text, within the call's deadline."""
+        reply: pb.EmbedResponse = await self._reply("Embed", request, context)
         return reply
 
     async def _reply(self, name: str, request: AnyRequest, context: Context) -> Any:

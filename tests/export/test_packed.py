@@ -8,12 +8,14 @@ import torch
 import transformers
 
 from strop.errors import InputError, StropError
-from strop.export.bundle import Session
+from strop.export.bundle import Session, outputs
 from strop.export.graph import export_graph
 from strop.export.packed import PackedModel, packed_layout
 from strop.tasks import TASKS
+from strop.train.encoder import Encoder
 
 TASK = TASKS["text-classification"]
+VECTORS = TASKS["sentence-embedding"]
 
 SIZE = {"vocab_size": 100, "num_labels": 3, "pad_token_id": 1}
 HIDDEN = {
@@ -52,6 +54,27 @@ def test_the_packed_graph_answers_as_the_model_does_one_text_at_a_time(
     for layout in (packed, packed.padded()):
         found = Session(path).run(layout.feeds(sequences))
         np.testing.assert_allclose(found, logits_alone(model, sequences), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_texts_vector_is_the_same_alone_and_in_a_batch(name, make_encoder, tmp_path):
+    make_encoder(tmp_path, name)
+    model, untrained = Encoder.open(str(tmp_path)).model(VECTORS, ("embedding",), attention="eager")
+    assert not untrained
+    assert not [part for part, _ in model.named_parameters() if "pooler" in part]
+    random = np.random.default_rng(0)
+    sequences = [random.integers(4, 90, length) for length in (5, 17, 9, 30)]
+    layout, path = packed_layout(model), tmp_path / "model.onnx"
+    export_graph(model.eval(), VECTORS, layout, sequences[:1], path)
+    session = Session(path)
+    assert session.width == 32
+    together = outputs(session, layout, VECTORS, sequences)
+    for ids, vector in zip(sequences, together, strict=True):
+        (alone,) = outputs(session, layout, VECTORS, [ids])
+        assert np.array_equal(alone, vector)
+        with torch.no_grad():
+            states = model(torch.from_numpy(ids)[None]).last_hidden_state
+        np.testing.assert_allclose(vector, states[0].mean(dim=0), atol=1e-4)
 
 
 def test_a_graph_that_computes_something_else_is_refused(random_model, random_sequences, tmp_path):

@@ -104,9 +104,10 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     config = ServeConfig(root, address="127.0.0.1:0", **options)
     bundle = Bundle.open(root)
     layout = bundle.variant().layout.padded()  # every short text takes 8 tokens
-    engine = GatedEngine(OnnxEngine(Session(bundle.model_file(bundle.variant())), layout, bundle.task))
-    labels, encoder = bundle.manifest.labels, bundle.text_encoder()
-    model = Model("tiny", "3", "fp32", "fake", bundle.task, labels, False, encoder, [engine], [(8, 0.008)])
+    session, encoder = Session(bundle.model_file(bundle.variant())), bundle.text_encoder()
+    engine = GatedEngine(OnnxEngine(session, layout, bundle.task))
+    named = ("tiny", "3", "fp32", "fake", bundle.task, bundle.manifest.labels, session.width)
+    model = Model(*named, False, encoder, [engine], [(8, 0.008)])
     metrics = Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
     limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
     batcher = Batcher(limits, Forecast(1, model.measured), layout.computed)

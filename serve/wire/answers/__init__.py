@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from .call import AnyRequest, Call
 from .classify import Classify
+from .embed import Embed
 from .score import Score
 from .tag import Tag
 
-CALLS: Mapping[str, Call] = {call.name: call for call in (Classify(), Score(), Tag())}
+CALLS: Mapping[str, Call] = {call.name: call for call in (Classify(), Score(), Tag(), Embed())}
 
 __all__ = ["CALLS", "AnyRequest", "Call", "Classify"]
