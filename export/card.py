@@ -66,12 +66,13 @@ class Card:
 
     def _what(self) -> str:
         labels, method = self.run.labels, self.run.method
+        outputs = "outputs are" if len(labels) > 1 else "output is"
         added = ", ".join(f"{one.name} ({one.weight:g})" for one in further_adapters(self.config, self.run))
         merged = (
             f" Merged by weight: its own adapter ({self.config.own_weight:g}), {added}." if added else ""
         )
         return (
-            f"{self.run.task.name}: {self.run.task.summary}. Its outputs are {', '.join(labels)}."
+            f"{self.run.task.name}: {self.run.task.summary}. Its {outputs} {', '.join(labels)}."
             f" {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and exported to ONNX by"
             f" Strop.{merged}"
         )
@@ -92,7 +93,7 @@ class Card:
         rows = [_variant_row(candidate, metrics) for candidate in self.candidates]
         verdicts = "\n".join(f"- {candidate}" for candidate in self.candidates)
         return (
-            f"Measured on the test split, {len(self.held_out.examples)} texts; what falls below"
+            f"Measured on the test split, {len(self.held_out.examples)} examples; what falls below"
             f" {100 * self.config.gate:g}% of fp32's {metrics[0]} is not in the bundle. `strop inspect`"
             " shows how fast each was when it was exported.\n\n"
             f"{markdown_table(header, rows)}\n\n{verdicts}\n\n"
@@ -150,10 +151,11 @@ class Card:
 
     def _limits(self) -> str:
         fits_all = self.run.task.one_choice and not self.run.task.per_token
-        cut = sum(encoded.truncated for encoded in self.held_out.encoded)
+        encoded = self.held_out.encoded
+        cut = sum(one.truncated for one in encoded)
         return (
             f"- A text of more than {self.run.max_tokens} tokens loses its end, as {cut} of the"
-            f" {len(self.held_out.examples)} test texts did; the reply says so.\n"
+            f" {len(encoded)} test texts did; the reply says so.\n"
             "- Languages: unknown. It was tested in those of its data, in the shares they have there.\n"
             "- Not tested: texts from elsewhere, texts written to mislead it, and whether it errs more"
             " often with some people's texts than with others'."
