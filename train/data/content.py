@@ -14,7 +14,7 @@ FAMILIES = (
     ("sentence1", "sentence2"),
     ("tokens",),
     ("context", "question"),
-    ("anchor", "positive", "negative"),
+    ("anchor", "positive"),  # not every row has a negative
     ("prompt", "response"),
     ("messages",),
     ("turns",),
