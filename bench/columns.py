@@ -52,6 +52,8 @@ class Columns:
         Raises ``InputError`` naming the place, the value and the fix.
         """
         label = row.get(self.label) if self.label else None
+        if self.task.label_optional:
+            label = label or None
         texts = tuple(self._text(where, row, column, labelled=label is not None) for column in self.texts)
         if label is None:
             return texts, None

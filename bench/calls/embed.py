@@ -34,9 +34,7 @@ class Embed(Call):
         """See ``Call``."""
         return [tuple(vector) for vector in tensors["embedding"].tolist()]
 
-    def rows(
-        self, text: Text, result: tuple[float, ...], top_k: int | None
-    ) -> Sequence[tuple[str, ...]]:
+    def rows(self, text: Text, result: tuple[float, ...], top_k: int | None) -> Sequence[tuple[str, ...]]:
         """See ``Call``."""
         begins = " ".join(f"{number:.4f}" for number in result[:SHOWN])
         return [(str(len(result)), f"{np.linalg.norm(result):.4f}", begins)]
