@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..columns import Text
 from .call import Call
 
-SHOWN = 6
+SHOWN = 3
 """Numbers of a vector that a person is shown."""
 
 
