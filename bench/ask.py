@@ -99,11 +99,11 @@ def _table(answers: list[Answered], served: Served, protocol: str, top_k: int | 
         pad_edge=False,
         collapse_padding=True,
     )
-    shown.add_column("text", ratio=1, min_width=12)
+    shown.add_column("text", ratio=1, min_width=8)
     for name in call.columns:
         shown.add_column(name, justify="right" if name == "score" else "left")
     for name in (*SHOWN_STAGES, "round trip"):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     for answer in answers:
         (result,) = answer.reply.results
         stages = answer.reply.stages

@@ -1,6 +1,7 @@
 """Every task from labelled rows to a typed call: trained, exported, served and asked by real processes."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -311,6 +312,9 @@ def test_a_line_of_the_standard_input_is_one_question(bundle, address):
     if bundle.manifest.pairs:
         lines = ["\t".join(lines[:2]), "\t".join(lines[2:])]
     command = [sys.executable, "-m", "strop", "query", address]
-    asked = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, timeout=60)
+    wide = os.environ | {"COLUMNS": "160"}
+    asked = subprocess.run(
+        command, input="\n".join(lines), capture_output=True, text=True, timeout=60, env=wide
+    )
     assert asked.returncode == 0, asked.stderr
     assert all(text in asked.stdout for line in lines for text in line.split("\t"))

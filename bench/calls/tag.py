@@ -17,7 +17,7 @@ class Tag(Call):
 
     name = "Tag"
     fields = ("texts",)
-    columns = ("label", "stretch", "characters", "score")
+    columns = ("label", "stretch", "where", "score")
 
     def read(self, result: Any) -> tuple[Entity, ...]:
         """See ``Call``."""
