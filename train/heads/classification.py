@@ -15,6 +15,8 @@ class _TextHead(Head):
 class _OneChoice(Head):
     """One of the classes for each place: softmax and cross-entropy, in nats."""
 
+    of_classes = True
+
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Of logits [..., classes] and class ids [...]."""
         known = labelled(labels)

@@ -21,6 +21,8 @@ class Head(ABC):
     """peft's name for that class."""
     problem_type: ClassVar[str | None] = None
     """What transformers, where it loads the model later, knows the answers' kind by."""
+    of_classes: ClassVar[bool] = False
+    """Whether a label is one of the classes that the logits are of: what a loss over classes needs."""
     modules: ClassVar[tuple[str, ...]] = ("classifier",)
     """The parts that an encoder may come without: they are then new, and always trained whole."""
 

@@ -6,6 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from strop.errors import InputError
+
 from ..heads import Head, logits_of
 from .classes import balanced_weights, class_counts, class_loss, divergence
 from .options import LossOptions
@@ -22,11 +24,15 @@ def own_objective(head: Head) -> Objective:
 def make_objective(options: LossOptions, head: Head, labels: Sequence[object], classes: int) -> Objective:
     """The head's own loss, or one over classes; ``labels`` are those of the training inputs.
 
-    Raises ``InputError`` for an option that the task's labels don't fit.
+    Raises ``InputError`` for an option that the head doesn't fit.
     """
     if options.class_option is None:
         return own_objective(head)
-    counts = class_counts(labels, classes, options.class_option)
+    if not head.of_classes:
+        raise InputError(
+            f"{options.class_option} needs a task whose answer is one of some classes; leave it out"
+        )
+    counts = class_counts(labels, classes)
     loss = partial(
         class_loss,
         weights=balanced_weights(counts) if options.class_weights == "balanced" else None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from strop.errors import InputError
 from strop.tasks import TASKS
 from strop.train.config import TrainConfig
 from strop.train.heads import HEADS
@@ -62,6 +63,12 @@ def test_r_drop_adds_nothing_without_dropout_and_the_divergence_with_it(
 
     set_dropout(model, 0.0, 0.0)
     torch.testing.assert_close(objective(model, batch), OWN_LOSS(model, batch))
+
+
+@pytest.mark.parametrize("head", ["many-labels", "score", "span"])
+def test_a_loss_over_classes_is_refused_where_an_answer_is_none(head: str) -> None:
+    with pytest.raises(InputError, match="--focal-gamma needs a task whose answer is one of some classes"):
+        make_objective(_options(focal_gamma=2.0), HEADS[head], LABELS, 3)
 
 
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra", "mpnet", "roberta"])
