@@ -1,7 +1,8 @@
-"""What a model must beat to be worth its cost: a constant answer, and a linear model of words."""
+"""What a model must beat to be worth its cost: a constant answer, and a simple rule about words."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
-from strop.tasks import Example, Floats, Task
+from strop.tasks import Example, Floats, Span, Task
+from strop.tasks.question_answering import ALWAYS, LONGEST
 
 from .scores import Scores
 
@@ -19,14 +21,23 @@ WORDS = r"\w+|[^\w\s]"
 """Words and signs, so that no text is empty, whatever its script."""
 TERMS = 4096
 """Of the most frequent words a vector has a place; the vectors of a split are held whole."""
+_SENTENCE = re.compile(r"[^.!?。！？]+")
 
 
 def score_baselines(
     task: Task, train: Sequence[Example], held_out: Sequence[Example], labels: Sequence[str]
 ) -> dict[str, Mapping[str, float]]:
     """The task's metrics on ``held_out`` of each baseline, having learnt from ``train``."""
-    make = _of_vectors if task.pooled else _of_words if task.per_token else _of_texts
-    words = [task.words(example) for example in held_out]
+    make: Callable[..., Mapping[str, Any]] = _of_texts
+    if task.windowed:
+        make = _of_contexts
+    elif task.pooled:
+        make = _of_vectors
+    elif task.per_token:
+        make = _of_words
+    words: list[Any] = [task.words(example) for example in held_out]
+    if task.windowed:
+        words = [[one] for one in words]  # a context is one window here
     return {
         name: Scores.of(task, outputs, words, held_out, labels).metrics
         for name, outputs in make(task, train, held_out, labels).items()
@@ -100,3 +111,44 @@ def _of_words(
             for example in held_out
         ]
     }
+
+
+def _of_contexts(
+    task: Task, train: Sequence[Example], held_out: Sequence[Example], labels: Sequence[str]
+) -> dict[str, Sequence[list[Floats]]]:
+    """What is new in the sentence most like the question and, where there may be none, never an answer."""
+    found: dict[str, Sequence[list[Floats]]] = {
+        "new words of the likest sentence": [[_span(task.words(one), one)] for one in held_out]
+    }
+    if tuple(labels) != ALWAYS:
+        found["never an answer"] = [[_chosen(len(task.words(one)), 0, 0)] for one in held_out]
+    return found
+
+
+def _span(words: Sequence[Span], example: Example) -> Floats:
+    """The longest run of words that the question lacks, in the sentence that shares most with it."""
+    context = example.pair or ""
+    texts = [context[slice(*word)].lower() for word in words]
+    asked = set(re.findall(r"\w+", example.text.lower()))
+    sentences = [
+        [place for place, word in enumerate(words) if match.start() <= word[0] < min(word[1], match.end())]
+        for match in _SENTENCE.finditer(context)
+    ]
+    if not any(sentences):
+        return _chosen(len(words), 0, 0)
+    likest = max(sentences, key=lambda places: len(asked.intersection(texts[place] for place in places)))
+    runs: list[list[int]] = [[]]
+    for place in likest:
+        if texts[place] in asked or len(runs[-1]) == LONGEST:
+            runs.append([])
+        if texts[place] not in asked:
+            runs[-1].append(place)
+    longest = max(runs, key=len) or likest[:LONGEST]
+    return _chosen(len(words), longest[0], longest[-1])
+
+
+def _chosen(words: int, first: int, last: int) -> Floats:
+    """The output [words, 2] that chooses a first and a last one."""
+    rows = np.zeros((words, 2), dtype=np.float32)
+    rows[[first, last], [0, 1]] = 1
+    return rows

@@ -12,6 +12,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
 from strop.tasks import IGNORED, Example, Outputs, Span, Task, by_example
+from strop.tasks.windows import windows
 
 from .scores import Scores
 
@@ -58,31 +59,35 @@ class EncodedSplit:
         *,
         token_types: bool = False,
     ) -> Self:
-        """Encode examples, cutting off what is longer than ``max_tokens``.
+        """Encode examples, cutting off what is longer than ``max_tokens`` unless the task has windows.
 
         ``token_types`` says of each token of a pair which text it is of, for a model that asks.
         """
         each = [task.inputs(example) for example in examples]
         inputs = [one for some in each for one in some]
         pairs = [one.pair for one in inputs if one.pair is not None]
-        encoded = tokenizer(
+        encodings = tokenizer(
             [one.text for one in inputs],
             pairs or None,
-            truncation=True,
-            max_length=max_tokens,
+            truncation=not task.windowed,
+            max_length=None if task.windowed else max_tokens,
             padding=False,
-            return_offsets_mapping=True,
-            return_token_type_ids=token_types,
-        )
-        offsets = encoded["offset_mapping"]
-        items = [
-            Item(input_ids=ids, labels=task.target(one, spans, labels))
-            for ids, one, spans in zip(encoded["input_ids"], inputs, offsets, strict=True)
-        ]
-        if pairs and token_types:
-            for item, types in zip(items, encoded["token_type_ids"], strict=True):
-                item["token_type_ids"] = types
-        return cls(examples, [len(some) for some in each], items, offsets)
+            verbose=False,
+        ).encodings
+        items: list[Item] = []
+        offsets: list[Sequence[Span]] = []
+        counts = []
+        for one, encoding in zip(inputs, encodings, strict=True):
+            found = windows(encoding, max_tokens) if task.windowed else [encoding]
+            counts.append(len(found))
+            for tokens in found:
+                item = Item(input_ids=tokens.ids, labels=task.target(one, tokens.offsets, labels))
+                if pairs and token_types:
+                    item["token_type_ids"] = tokens.type_ids
+                items.append(item)
+                offsets.append(tokens.offsets)
+        whole = by_example(counts, [len(some) for some in each])
+        return cls(examples, [sum(some) for some in whole], items, offsets)
 
     def score(self, task: Task, outputs: Outputs, labels: Sequence[str]) -> Scores:
         """How good the outputs of all items are."""

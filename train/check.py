@@ -1,12 +1,14 @@
 """``strop train --check``: whether data, model, options and memory fit, before any time is spent."""
 
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from rich.console import Console
 
 from strop.errors import StropError
+from strop.tasks import Task
 
-from .batches import rows_of
+from .batches import EncodedSplit, rows_of
 from .config import TrainConfig
 from .cost import count_parameters
 from .data.shares import SPLITS
@@ -27,9 +29,10 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
     sizes = (f"{len(ready.encoded[name].examples):,} {name}" for name in SPLITS)
     console.print(f"data:   {', '.join(sizes)}; {splits.task.name}, {len(splits.labels)} outputs")
     lengths = [len(item["input_ids"]) for part in ready.encoded.values() for item in part.items]
-    full = sum(length == config.max_tokens for length in lengths)
-    cut = f"{full:,} texts fill --max-tokens {config.max_tokens} and may be cut" if full else "none is cut"
-    console.print(f"tokens: {median(lengths):.0f} in the median text, {max(lengths)} in the longest; {cut}")
+    console.print(
+        f"tokens: {median(lengths):.0f} in the median text, {max(lengths)} in the longest;"
+        f" {_cut(config, splits.task, ready.encoded.values(), lengths)}"
+    )
     trained, total = count_parameters(ready.model)
     console.print(
         f"model:  {ready.encoder.config.model_type}, {total:,} parameters, of which {config.method} trains"
@@ -53,3 +56,13 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
     )
     if need.total > free:
         raise StropError(f"that doesn't fit into memory; {remedies(config)}")
+
+
+def _cut(config: TrainConfig, task: Task, parts: Iterable[EncodedSplit], lengths: Sequence[int]) -> str:
+    """What becomes of inputs that are too long."""
+    if task.windowed:
+        long = sum(count > 1 for part in parts for count in part.counts)
+        how = f"are longer than --max-tokens {config.max_tokens} and read window by window"
+        return f"{long:,} texts {how}" if long else "none needs windows"
+    full = sum(length == config.max_tokens for length in lengths)
+    return f"{full:,} texts fill --max-tokens {config.max_tokens} and may be cut" if full else "none is cut"

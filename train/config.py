@@ -35,7 +35,7 @@ class BasicOptions:
 
     data: Path
     """A folder with train, validation and test files, or one file, which is split 70/15/15 by a
-    hash of the text. JSONL, CSV, TSV, Parquet, or what datasets saved."""
+    hash of the text (or of a question's context). JSONL, CSV, TSV, Parquet, or what datasets saved."""
     _: KW_ONLY
     model: str
     """The encoder to start from: a Hugging Face model folder or hub id, of BERT's family. strop
@@ -54,8 +54,8 @@ class BasicOptions:
     warmup_share: float = 0.06
     """Share of the steps in which the learning rate climbs to its peak."""
     max_tokens: int = 256
-    """Longest text in tokens, here and in every later stage; the rest is cut off. Raise it for
-    long texts: time grows with it only where such texts are."""
+    """Longest text in tokens, here and in every later stage; the rest is cut off, or of a question's
+    context read window by window. Raise it for long texts: time grows with it only where such texts are."""
     evaluations_per_epoch: int = 1
     """How often the validation split is scored and a checkpoint kept. More finds a better
     checkpoint and loses less when interrupted; each costs a pass over that split."""
@@ -74,19 +74,19 @@ class BasicOptions:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
+        task = self.columns.task
         require_at_least(
             self,
             epochs=1,
-            max_tokens=3,
+            max_tokens=task.fewest_tokens,
             evaluations_per_epoch=1,
             patience=1,
             seed=0,
         )
         if not 0 <= self.warmup_share < 1:
             raise InputError(f"--warmup-share is {self.warmup_share}; give a share from 0 to below 1")
-        metrics = self.columns.task.metrics
-        if self.metric not in (None, *metrics):
-            raise InputError(f"--metric is {self.metric}; {self.task} has {', '.join(metrics)}")
+        if self.metric not in (None, *task.metrics):
+            raise InputError(f"--metric is {self.metric}; {self.task} has {', '.join(task.metrics)}")
 
     @property
     def columns(self) -> Columns:

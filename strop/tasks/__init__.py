@@ -6,11 +6,13 @@ A task is one file here; train, export, serve and bench ask it and know no task 
 from collections.abc import Mapping
 
 from .multi_label import MultiLabelClassification
+from .question_answering import QuestionAnswering
 from .regression import Regression
 from .sentence_embedding import SentenceEmbedding
 from .sentence_similarity import SentenceSimilarity
 from .task import (
     IGNORED,
+    Answers,
     Example,
     Floats,
     Label,
@@ -35,12 +37,14 @@ TASKS: Mapping[str, Task] = {
         TokenClassification(),
         SentenceEmbedding(),
         SentenceSimilarity(),
+        QuestionAnswering(),
     )
 }
 
 __all__ = [
     "IGNORED",
     "TASKS",
+    "Answers",
     "Entity",
     "Example",
     "Floats",

@@ -9,8 +9,10 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Label = str | float | tuple[str, ...]
-"""What an example is labelled with: a class, a score, or several names."""
+Answers = tuple[tuple[int, str], ...]
+"""Where each answer starts in its context, in characters, and its text."""
+Label = str | float | tuple[Any, ...]
+"""What an example is labelled with: a class, a score, several names, or ``Answers``."""
 Floats = NDArray[np.float32]
 Outputs = Floats | Sequence[Floats]
 """One output for each of n inputs: [n, outputs], or of each input [tokens, outputs]."""
@@ -91,6 +93,11 @@ class Task(ABC):
     list of its outputs and the list of their offsets."""
     together: ClassVar[bool] = False
     """Whether an example's inputs are learnt in one batch."""
+    windowed: ClassVar[bool] = False
+    """Whether the second text of a pair is read window by window where it is too long, each window an
+    input, instead of being cut off. ``offsets`` are then those of the second text alone."""
+    fewest_tokens: ClassVar[int] = 3
+    """What a model must take at least."""
     call: ClassVar[str] = "Classify"
     """The typed call that answers it."""
     tensors: ClassVar[Mapping[str, str]]
@@ -195,10 +202,11 @@ class Task(ABC):
         return ()
 
     @abstractmethod
-    def tensor(
-        self, name: str, outputs: Outputs, offsets: Sequence[Sequence[Span]], labels: Sequence[str]
-    ) -> Floats | list[str]:
-        """One of ``tensors`` for n texts: FP32 of shape [n, ...], or n strings for BYTES."""
+    def tensor(self, name: str, outputs: Any, offsets: Any, labels: Sequence[str]) -> Floats | list[str]:
+        """One of ``tensors`` for n texts: FP32 of shape [n, ...], or n strings for BYTES.
+
+        Of a task that is ``windowed``, outputs and offsets are lists of those of a text's windows.
+        """
 
     def verdict(self, result: Result) -> Hashable:
         """What a result comes to: two that have the same are the same answer."""

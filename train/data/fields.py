@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from strop.errors import InputError
-from strop.tasks import TASKS
+from strop.tasks import TASKS, Answers
+from strop.tasks.question_answering import QuestionAnswering
 
 CLASSES = TASKS["text-classification"]
+QUESTIONS = QuestionAnswering()
 Value = TypeVar("Value")
 
 
@@ -67,29 +69,17 @@ def answers_of(
     row: Mapping[str, object],
     context_column: str = "context",
     answers_column: str = "answers",
-) -> list[tuple[int, str]]:
+) -> Answers:
     """Where each answer starts in the context, in characters, and its text; none of a question without.
 
-    Takes SQuAD's list of answers and the two lists that ``datasets`` makes of it. Raises
-    ``InputError`` as ``text_of``, and when an answer is not what stands there.
+    Raises ``InputError`` as ``text_of``, and when an answer is not what stands there.
     """
     context = text_of(where, row, context_column)
-    value = value_of(where, row, answers_column, f"--{answers_column}-column", lambda value: value)
-    try:
-        found = list(zip(value["answer_start"], value["text"], strict=True))  # type: ignore[index]
-    except (TypeError, KeyError, ValueError):
-        found = [
-            (answer.get("answer_start"), answer.get("text")) if isinstance(answer, dict) else (None, None)
-            for answer in _list(where, row, answers_column)
-        ]
-    for start, text in found:
-        there = isinstance(start, int) and isinstance(text, str) and start >= 0 and text
-        if not there or context[start : start + len(text)] != text:
-            raise InputError(
-                f"{where}: answer {text!r:.60} does not stand at character {start} of {context_column!r};"
-                " count characters, not bytes"
-            )
-    return found
+
+    def read(value: object) -> Answers:
+        return QUESTIONS.read_label(value, "", context)
+
+    return value_of(where, row, answers_column, "--label-column", read)
 
 
 def _list(where: str, row: Mapping[str, object], column: str) -> list[object]:

@@ -28,10 +28,13 @@ class Splits:
 
     @classmethod
     def of(cls, examples: Iterable[Example], shares: Shares, task: Task = DEFAULT_COLUMNS.task) -> Self:
-        """Cut by a hash of the text, keeping the order."""
+        """Cut by a hash of the text, keeping the order; questions by that of their context, so that no
+        context is in two splits.
+        """
         parts: dict[str, list[Example]] = {name: [] for name in SPLITS}
         for example in examples:
-            parts[shares.split_of(example.text)].append(example)
+            key = example.pair if task.windowed and example.pair else example.text
+            parts[shares.split_of(key)].append(example)
         return cls(**{name: tuple(part) for name, part in parts.items()}, task=task)
 
     @property

@@ -10,9 +10,19 @@ from torch import Tensor, nn
 from .classification import ManyLabels, OneClass, Score, TokenClasses
 from .embedding import Contrast, Cosent
 from .head import Head
+from .span import SpanOfTokens
 
 HEADS: Mapping[str, Head] = {
-    head.name: head for head in (OneClass(), ManyLabels(), Score(), TokenClasses(), Contrast(), Cosent())
+    head.name: head
+    for head in (
+        OneClass(),
+        ManyLabels(),
+        Score(),
+        TokenClasses(),
+        Contrast(),
+        Cosent(),
+        SpanOfTokens(),
+    )
 }
 
 

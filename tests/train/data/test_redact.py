@@ -259,7 +259,7 @@ def test_counts_are_told_and_nothing_that_was_masked(
     output = capsys.readouterr()
     assert "masked: masked EMAIL 2, IBAN 0, ID 0, CARD 0, PHONE 0" in output.out
     assert "train.jsonl line 2: an answer is part of what must be masked" in output.err
-    assert "train.jsonl line 3: answer '[EMAIL]' does not stand" in output.err
+    assert "train.jsonl line 3: 'answers' has '[EMAIL]', which does not stand" in output.err
     assert "example" not in output.out + output.err
     assert [dict(row) for _, row in read_rows(tmp_path / "masked" / "train.jsonl")] == [
         {"text": "[EMAIL] and [EMAIL]"}
