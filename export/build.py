@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 from strop.errors import InputError
 from strop.host import read_host, read_versions
 
-from .bundle import GoldenExample, Manifest, Session, Variant
+from .bundle import Encoded, GoldenExample, Manifest, Session, Variant, count_windows
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .card import CARD_FILE, Card
@@ -73,7 +71,7 @@ def build(
                 candidates=candidates,
                 metric=source.task.metrics[0],
                 texts=len(source.held_out.examples),
-                tokens_per_text=float(np.mean([len(text.ids) for text in source.held_out.encoded])),
+                tokens_per_text=_tokens_per_text(source.held_out.encoded),
                 gate=config.gate,
                 price_per_hour=config.price_per_hour,
                 trials=trials,
@@ -155,6 +153,11 @@ def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
     return sorted(random.Random(config.seed).sample(range(there), min(config.golden_examples, there)))
 
 
+def _tokens_per_text(encoded: Sequence[Encoded]) -> float:
+    """The mean over texts, all windows of one together."""
+    return sum(len(one.ids) for one in encoded) / len(count_windows(encoded))
+
+
 def _default(config: ExportConfig, shipped: Sequence[Variant]) -> Variant:
     """Of those for this machine the cheapest that keeps to the SLO, or else the quickest alone."""
     here = [one for one in shipped if one.provider == PROVIDER]
@@ -173,8 +176,11 @@ def _write_rest(
 ) -> None:
     """Tokenizer, golden examples, card, report and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
-    texts, answers = source.held_out.texts, found[REFERENCE].outputs
-    golden = (GoldenExample(texts[i], answers[i]) for i in _golden_indices(config, source))
+    held_out, answers = source.held_out, found[REFERENCE].outputs
+    golden = (
+        GoldenExample(held_out.texts[i], answers[i], held_out.encoded[i].window)
+        for i in _golden_indices(config, source)
+    )
     write_golden(stage / GOLDEN_FILE, golden)
     shipped = [candidate.variant for candidate in report.candidates if candidate.verdict.passed]
     if report.trials:

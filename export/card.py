@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strop.tasks import Outputs
+from strop.tasks.windows import FIRST, OVERLAP
 from strop.train.markdown import Row, markdown_table
 from strop.train.scores import Scores, title
 
@@ -151,15 +152,29 @@ class Card:
 
     def _limits(self) -> str:
         fits_all = self.run.task.one_choice and not self.run.task.per_token
-        encoded = self.held_out.encoded
-        cut = sum(one.truncated for one in encoded)
         return (
-            f"- A text of more than {self.run.max_tokens} tokens loses its end, as {cut} of the"
-            f" {len(encoded)} test texts did; the reply says so.\n"
+            f"- {self._long()}\n"
             "- Languages: unknown. It was tested in those of its data, in the shares they have there.\n"
             "- Not tested: texts from elsewhere, texts written to mislead it, and whether it errs more"
             " often with some people's texts than with others'."
             + ("\n- Every text gets one of the classes, even where none fits." if fits_all else "")
+        )
+
+    def _long(self) -> str:
+        """What becomes of a text that is longer than the model takes."""
+        most, encoded = self.run.max_tokens, self.held_out.encoded
+        cut = sum(one.truncated for one in encoded)
+        if not self.run.task.windowed:
+            return (
+                f"A text of more than {most} tokens loses its end, as {cut} of the {len(encoded)} test"
+                " texts did; the reply says so."
+            )
+        several = sum(count > 1 for count in self.held_out.counts)
+        return (
+            f"A context that doesn't fit into {most} tokens beside its question is read window by window,"
+            f" as {several} of the {len(self.held_out.counts)} in the test split were; an answer of more than"
+            f" {most // OVERLAP} tokens may lie whole in none. A question of more than {most // FIRST}"
+            f" tokens loses its end, as {cut} did; the reply says so."
         )
 
     def _licence(self) -> str:

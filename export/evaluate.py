@@ -28,7 +28,7 @@ class HeldOut:
     counts: tuple[int, ...]
     """How many inputs each example is."""
     texts: tuple[Text, ...]
-    """All inputs of all examples."""
+    """All inputs of all examples; a text that is read in several windows stands there for each."""
     encoded: tuple[Encoded, ...]
     """The same as tokens."""
 

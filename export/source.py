@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedModel
 
-from strop.tasks import Example, Task
+from strop.errors import InputError
+from strop.tasks import Example, Task, by_example
 from strop.train.batches import Item, Row, rows_of
 from strop.train.encoder import tells_pairs_apart
 from strop.train.examples import read_texts
 
-from .bundle import BATCH_TOKENS, Encoded, Layout, Text, TextEncoder
+from .bundle import BATCH_TOKENS, Encoded, Layout, Text, TextEncoder, count_windows
 from .config import ExportConfig
 from .evaluate import HeldOut
 from .optimum.graphs import masked_layout
@@ -56,15 +57,19 @@ class Source:
             run.max_tokens,
             offsets=run.task.reads_offsets,
             token_types=pairs and tells_pairs_apart(model.config),
+            windowed=run.task.windowed,
         )
         tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
-        inputs, counts = inputs_of(run.task, splits.train)
-        train = encoder.encode(texts_of(inputs))
+        inputs, counts, train = _encode(run.task, splits.train, encoder)
         items = [
             _item(one, run.task.target(example, one.offsets, run.labels))
             for one, example in zip(train, inputs, strict=True)
         ]
         labelled = rows_of(items, counts, run.task)
+        if config.unlabelled and run.task.pair_column:
+            raise InputError(
+                f"--unlabelled {config.unlabelled}: {run.task.name} learns from pairs; leave it out"
+            )
         texts = read_texts(config.unlabelled) if config.unlabelled else []
         unlabelled = [
             (_item(one, run.task.no_target(one.offsets, run.labels)),) for one in encoder.encode(texts)
@@ -110,22 +115,32 @@ class Source:
         return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
 
 
-def inputs_of(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[int]]:
-    """All their inputs, and how many each example is."""
-    each = [task.inputs(example) for example in examples]
-    return [one for some in each for one in some], [len(some) for some in each]
-
-
 def texts_of(inputs: Sequence[Example]) -> list[Text]:
     """Their texts, or pairs of texts."""
     return [one.text if one.pair is None else (one.text, one.pair) for one in inputs]
 
 
+def _encode(
+    task: Task, examples: Sequence[Example], encoder: TextEncoder
+) -> tuple[list[Example], list[int], list[Encoded]]:
+    """All their inputs, how many each example is, and the inputs as tokens.
+
+    Of a text that is read in several windows each is an input.
+    """
+    each = [task.inputs(example) for example in examples]
+    asked = [one for some in each for one in some]
+    encoded = encoder.encode(texts_of(asked))
+    windows = count_windows(encoded)
+    inputs = [one for one, count in zip(asked, windows, strict=True) for _ in range(count)]
+    counts = [sum(some) for some in by_example(windows, [len(some) for some in each])]
+    return inputs, counts, encoded
+
+
 def _held_out(run: Trained, examples: Sequence[Example], encoder: TextEncoder) -> HeldOut:
-    inputs, counts = inputs_of(run.task, examples)
-    texts = texts_of(inputs)
-    encoded = tuple(encoder.encode(texts))
-    return HeldOut(run.task, run.labels, tuple(examples), tuple(counts), tuple(texts), encoded)
+    inputs, counts, encoded = _encode(run.task, examples, encoder)
+    return HeldOut(
+        run.task, run.labels, tuple(examples), tuple(counts), tuple(texts_of(inputs)), tuple(encoded)
+    )
 
 
 def _item(one: Encoded, target: Any) -> Item:

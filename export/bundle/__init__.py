@@ -6,7 +6,7 @@ from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
 from .session import Session, by_input, outputs
-from .tokenizer import Encoded, Text, TextEncoder
+from .tokenizer import Encoded, Text, TextEncoder, count_windows
 
 __all__ = [
     "BATCH_TOKENS",
@@ -25,5 +25,6 @@ __all__ = [
     "TextEncoder",
     "Variant",
     "by_input",
+    "count_windows",
     "outputs",
 ]

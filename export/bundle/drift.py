@@ -7,11 +7,12 @@ from typing import Self
 import numpy as np
 
 from strop.errors import StropError
-from strop.tasks import Outputs
+from strop.tasks import Outputs, by_example
 
 from .cpu import unfit
 from .layout import IntArray, Layout
 from .manifest import Bundle, Variant
+from .tokenizer import count_windows
 
 Answer = Callable[[Sequence[IntArray]], Outputs]
 """The outputs for n sequences of token ids."""
@@ -43,7 +44,9 @@ class Drift:
         if not examples:
             raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
         encoded = bundle.text_encoder().encode([example.text for example in examples])
-        batches = layout.batches([one.ids for one in encoded], tokens)
+        texts = by_example(encoded, count_windows(encoded))
+        asked = [windows[example.window] for windows, example in zip(texts, examples, strict=True)]
+        batches = layout.batches([one.ids for one in asked], tokens)
         found = [row for batch in batches for row in answer(batch)]
         for row, example in zip(found, examples, strict=True):
             if row.shape != example.output.shape:

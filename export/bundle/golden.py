@@ -18,11 +18,16 @@ class GoldenExample:
     text: Text
     output: NDArray[np.float32]
     """As the task gives it: [outputs], or [tokens, outputs]."""
+    window: int = 0
+    """The window of the text that the output is of."""
 
 
 def write_golden(path: Path, examples: Iterable[GoldenExample]) -> None:
     """Write one JSON object a line."""
-    rows = ({"text": example.text, "output": example.output.tolist()} for example in examples)
+    rows = (
+        {"text": example.text, "window": example.window, "output": example.output.tolist()}
+        for example in examples
+    )
     lines = (json.dumps(row, ensure_ascii=False) for row in rows)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
@@ -35,6 +40,7 @@ def read_golden(path: Path) -> list[GoldenExample]:
         GoldenExample(
             tuple(row["text"]) if isinstance(row["text"], list) else row["text"],
             np.array(row["output"], dtype=np.float32),
+            row.get("window", 0),
         )
         for row in rows
     ]

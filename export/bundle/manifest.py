@@ -173,6 +173,7 @@ class Bundle:
             self.manifest.max_tokens,
             offsets=self.task.reads_offsets,
             token_types=self.manifest.token_types,
+            windowed=self.task.windowed,
         )
 
     def golden(self) -> list[GoldenExample]:

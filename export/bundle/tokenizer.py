@@ -10,6 +10,7 @@ from tokenizers import Encoding, Tokenizer
 
 from strop.errors import InputError
 from strop.tasks import Span
+from strop.tasks.windows import Window, windows
 
 Text = str | tuple[str, str]
 """A text, or a pair of them."""
@@ -17,31 +18,57 @@ Text = str | tuple[str, str]
 
 @dataclass(frozen=True)
 class Encoded:
-    """One text as the model sees it."""
+    """One text as the model sees it, or one window of it."""
 
     ids: NDArray[np.int64]
     """Token ids with the special tokens, shape [tokens], never longer than the model's limit; for a
     model that asks which text of a pair a token is of [tokens, 2], with the token types beside them."""
     truncated: bool
-    """Whether the text was longer than the limit and lost its end."""
+    """Whether the text was longer than the limit and lost its end; told of a text's first window."""
     offsets: Sequence[Span] = ()
-    """The characters that each token stands for, none for a special one; empty unless asked for."""
+    """The characters that each token stands for, none for a special one; empty unless asked for. In a
+    window, those of the pair's second text."""
+    window: int = 0
+    """Its place among the windows of its text."""
+
+
+def count_windows(encoded: Sequence[Encoded]) -> list[int]:
+    """How many windows each text is, in the order of the texts: one, unless it was read in several."""
+    counts: list[int] = []
+    for one in encoded:
+        if one.window:
+            counts[-1] += 1
+        else:
+            counts.append(1)
+    return counts
 
 
 class TextEncoder:
     """Encodes texts, truncating at ``max_tokens`` (special tokens included) and never padding."""
 
     def __init__(
-        self, tokenizer_file: Path, max_tokens: int, *, offsets: bool = False, token_types: bool = False
+        self,
+        tokenizer_file: Path,
+        max_tokens: int,
+        *,
+        offsets: bool = False,
+        token_types: bool = False,
+        windowed: bool = False,
     ) -> None:
-        """``offsets`` and ``token_types`` ask for what ``Encoded`` may have beside the ids."""
+        """``offsets`` and ``token_types`` ask for what ``Encoded`` may have beside the ids; ``windowed``
+        for pairs read window by window where the second text is too long.
+        """
         try:
             self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
         except Exception as error:  # tokenizers raises bare Exception
             raise InputError(f"{tokenizer_file} is not a tokenizer.json: {error}") from error
         # A saved tokenizer keeps the padding and truncation it was last used with.
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(max_tokens)
+        if windowed:
+            self._tokenizer.no_truncation()
+        else:
+            self._tokenizer.enable_truncation(max_tokens)
+        self._windowed = windowed
         self._offsets = offsets
         self._token_types = token_types
         self.max_tokens = max_tokens
@@ -50,20 +77,28 @@ class TextEncoder:
         """Every token id is below it."""
 
     def encode(self, texts: Sequence[Text]) -> list[Encoded]:
-        """Encode texts or pairs in parallel Rust threads (the GIL is released); one ``Encoded`` each.
+        """Encode texts or pairs in parallel Rust threads (the GIL is released); one ``Encoded`` each, or
+        of a long pair its windows, one behind the other.
 
-        Of a pair that is too long the longer text loses its end, token by token.
+        Without windows, the longer text of a pair that is too long loses its end, token by token.
         """
+        encodings = self._tokenizer.encode_batch(list(texts))
+        if self._windowed:
+            return [
+                Encoded(self._tokens(one), one.cut and not place, one.offsets, place)
+                for encoding in encodings
+                for place, one in enumerate(windows(encoding, self.max_tokens))
+            ]
         return [
             Encoded(
                 self._tokens(encoding),
                 bool(encoding.overflowing),
                 encoding.offsets if self._offsets else (),
             )
-            for encoding in self._tokenizer.encode_batch(list(texts))
+            for encoding in encodings
         ]
 
-    def _tokens(self, encoding: Encoding) -> NDArray[np.int64]:
+    def _tokens(self, encoding: Encoding | Window) -> NDArray[np.int64]:
         if self._token_types:
             return np.array([encoding.ids, encoding.type_ids], dtype=np.int64).T
         return np.asarray(encoding.ids, dtype=np.int64)
