@@ -115,6 +115,12 @@ class Source:
         return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
 
 
+def inputs_of(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[int]]:
+    """All that the model is asked for them, and how many times for each example."""
+    each = [task.inputs(example) for example in examples]
+    return [one for some in each for one in some], [len(some) for some in each]
+
+
 def texts_of(inputs: Sequence[Example]) -> list[Text]:
     """Their texts, or pairs of texts."""
     return [one.text if one.pair is None else (one.text, one.pair) for one in inputs]
@@ -125,14 +131,13 @@ def _encode(
 ) -> tuple[list[Example], list[int], list[Encoded]]:
     """All their inputs, how many each example is, and the inputs as tokens.
 
-    Of a text that is read in several windows each is an input.
+    Of a text that is read in several windows each window is an input.
     """
-    each = [task.inputs(example) for example in examples]
-    asked = [one for some in each for one in some]
+    asked, each = inputs_of(task, examples)
     encoded = encoder.encode(texts_of(asked))
     windows = count_windows(encoded)
     inputs = [one for one, count in zip(asked, windows, strict=True) for _ in range(count)]
-    counts = [sum(some) for some in by_example(windows, [len(some) for some in each])]
+    counts = [sum(some) for some in by_example(windows, each)]
     return inputs, counts, encoded
 
 

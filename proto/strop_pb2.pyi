@@ -202,18 +202,20 @@ class Entity(_message.Message):
     def __init__(self, label: _Optional[str] = ..., start: _Optional[int] = ..., stop: _Optional[int] = ..., text: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class AnswerRequest(_message.Message):
-    __slots__ = ("model", "questions", "contexts", "top_k", "priority")
+    __slots__ = ("model", "questions", "contexts", "top_k", "priority", "on_long")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     QUESTIONS_FIELD_NUMBER: _ClassVar[int]
     CONTEXTS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    ON_LONG_FIELD_NUMBER: _ClassVar[int]
     model: str
     questions: _containers.RepeatedScalarFieldContainer[str]
     contexts: _containers.RepeatedScalarFieldContainer[str]
     top_k: int
     priority: Priority
-    def __init__(self, model: _Optional[str] = ..., questions: _Optional[_Iterable[str]] = ..., contexts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
+    on_long: OnLong
+    def __init__(self, model: _Optional[str] = ..., questions: _Optional[_Iterable[str]] = ..., contexts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., on_long: _Optional[_Union[OnLong, str]] = ...) -> None: ...
 
 class AnswerResponse(_message.Message):
     __slots__ = ("model", "version", "variant", "results", "timings")
@@ -230,16 +232,18 @@ class AnswerResponse(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Answered, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
 
 class Answered(_message.Message):
-    __slots__ = ("answers", "null_score", "tokens", "windows")
+    __slots__ = ("answers", "null_score", "tokens", "windows", "truncated")
     ANSWERS_FIELD_NUMBER: _ClassVar[int]
     NULL_SCORE_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     WINDOWS_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     answers: _containers.RepeatedCompositeFieldContainer[FoundAnswer]
     null_score: float
     tokens: int
     windows: int
-    def __init__(self, answers: _Optional[_Iterable[_Union[FoundAnswer, _Mapping]]] = ..., null_score: _Optional[float] = ..., tokens: _Optional[int] = ..., windows: _Optional[int] = ...) -> None: ...
+    truncated: bool
+    def __init__(self, answers: _Optional[_Iterable[_Union[FoundAnswer, _Mapping]]] = ..., null_score: _Optional[float] = ..., tokens: _Optional[int] = ..., windows: _Optional[int] = ..., truncated: _Optional[bool] = ...) -> None: ...
 
 class FoundAnswer(_message.Message):
     __slots__ = ("text", "start", "stop", "score")

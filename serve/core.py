@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from strop.export.bundle import Encoded, Text
-from strop.tasks import Outputs
+from strop.export.bundle import Encoded, Text, count_windows
+from strop.tasks import Outputs, by_example
 
 IntArray = NDArray[np.int64]
 
@@ -56,16 +56,23 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call gets back: an output and an ``Encoded`` per text."""
+    """What a call gets back: an output and an ``Encoded`` per text, or per window of a text."""
 
     outputs: Outputs
     encoded: Sequence[Encoded]
     timings: Timings
 
+    def by_text(self, found: Any) -> list[Any]:
+        """What there is for each of ``encoded``, in lists for texts of one window or more."""
+        return by_example(found, count_windows(self.encoded))
+
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Work:
-    """One call's texts, from arrival to answer; they may be spread over several batches."""
+    """One call's texts, from arrival to answer; they may be spread over several batches.
+
+    Past the tokeniser, a text that is read in windows is as many as those.
+    """
 
     query: Query
     arrived: float
@@ -75,7 +82,7 @@ class Work:
 
     encoded: Sequence[Encoded] = ()
     sizes: Sequence[int] = ()
-    """Tokens that each text takes alone; empty until it is queued."""
+    """Tokens that each text, or each window of a text, takes alone; empty until it is queued."""
     queued: float = 0.0
     """When it was tokenised and joined the queue."""
     started: float = 0.0
@@ -93,21 +100,25 @@ class Work:
         self.deadline = self.arrived + self.query.seconds
 
     @property
+    def inputs(self) -> int:
+        """What it asks the model: its texts or, once it is queued, their windows."""
+        return len(self.sizes) or len(self.query)
+
+    @property
     def waiting_texts(self) -> int:
-        """Texts that are not yet in a batch."""
-        return 0 if self.abandoned else len(self.query) - self.placed
+        """Texts, or windows of texts, that are not yet in a batch."""
+        return 0 if self.abandoned else self.inputs - self.placed
 
     def score(self, start: int, rows: Outputs) -> bool:
         """Take the outputs of the texts from ``start`` on; returns whether all are scored."""
         if self._outputs is None:
-            texts = len(self.query)
             if isinstance(rows, np.ndarray):
-                self._outputs = np.empty((texts, *rows.shape[1:]), dtype=np.float32)
+                self._outputs = np.empty((self.inputs, *rows.shape[1:]), dtype=np.float32)
             else:
-                self._outputs = [None] * texts
+                self._outputs = [None] * self.inputs
         self._outputs[start : start + len(rows)] = rows
         self.scored += len(rows)
-        return self.scored == len(self.query)
+        return self.scored == self.inputs
 
     def answer(self, finished: float, now: float) -> Answer:
         """The answer of a call whose last text was scored at ``finished``."""

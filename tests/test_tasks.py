@@ -19,6 +19,7 @@ from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.proto.raw import pack_bytes, unpack_bytes, unpack_fp32
+from strop.tasks import by_example
 from strop.tasks.embedding import unit
 from strop.train.batches import EncodedSplit
 from strop.train.encoder import tells_pairs_apart
@@ -97,6 +98,21 @@ def likenesses(tiny):
         yield {"text": text, "text_pair": other, "score": common}
 
 
+def answers(tiny):
+    """Where the good or the bad words stand, if they do: contexts of one window to five."""
+    chance = random.Random(0)
+    for number in range(COUNT):
+        words = [chance.choice(tiny.fillers) for _ in range(chance.randint(8, 60))]
+        asked, other = chance.sample(["good", "bad"], k=2)
+        place = chance.randrange(len(words))
+        mood = asked if number % 4 else other
+        words[place:place] = chance.choices(tiny.words[mood], k=2)
+        start = len(" ".join([*words[:place], ""]))
+        found = [{"text": " ".join(words[place : place + 2]), "answer_start": start}]
+        question = f"{number} {tiny.words[asked][0]}"
+        yield {"question": question, "context": " ".join(words), "answers": found if mood == asked else []}
+
+
 @dataclass(frozen=True)
 class Case:
     task: str
@@ -111,6 +127,7 @@ CASES = {
     "tags": Case("token-classification", tags),
     "searches": Case("sentence-embedding", searches),
     "likenesses": Case("sentence-similarity", likenesses),
+    "answers": Case("question-answering", answers, ("--method", "full")),
 }
 
 
@@ -187,6 +204,13 @@ def expected(run):
     return predict(model, split.items, run.task, tokenizer.pad_token_id), split
 
 
+def replies(run, expected):
+    """What the trained model answers to each question of the test split."""
+    outputs, split = expected
+    found, offsets = (by_example(one, split.counts) for one in (outputs, split.offsets))
+    return [run.task.reply(*one, run.labels) for one in zip(found, offsets, strict=True)]
+
+
 def test_the_bundle_has_the_score_of_the_run_and_its_int8_is_batch_invariant(run, bundle):
     metric = run.task.metrics[0]
     fp32, int8 = bundle.manifest.variants
@@ -218,6 +242,17 @@ def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected
         assert np.allclose([row.vector for row in reply.results], outputs, atol=1e-4)
         normalised = stub.Embed(pb.EmbedRequest(texts=texts, normalise=True))
         assert np.allclose([row.vector for row in normalised.results], unit(np.stack(outputs)), atol=1e-4)
+    elif run.task.call == "Answer":
+        reply = stub.Answer(pb.AnswerRequest(questions=texts, contexts=seconds))
+        assert max(row.windows for row in reply.results) > 2
+        assert [row.windows for row in reply.results] == list(split.counts)
+        for text, row, wanted in zip(seconds, reply.results, replies(run, expected), strict=True):
+            found = [(one.start, one.stop) for one in row.answers]
+            assert found == [one[:2] for one in wanted.answers]
+            assert all(one.text == text[one.start : one.stop] for one in row.answers)
+            scores = [row.null_score, *(one.score for one in row.answers)]
+            known = [wanted.null_score, *(one.score for one in wanted.answers)]
+            assert np.allclose(scores, known, atol=1e-3)
     else:
         reply = stub.Tag(pb.TagRequest(texts=texts))
         rows = zip(texts, reply.results, outputs, split.offsets, strict=True)
@@ -226,14 +261,18 @@ def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected
             assert [(one.label, one.start, one.stop) for one in row.entities] == [one[:3] for one in wanted]
             assert all(one.text == text[one.start : one.stop] for one in row.entities)
     assert reply.variant == "fp32"
-    assert [row.tokens for row in reply.results] == [len(item["input_ids"]) for item in split.items]
+    windows = split.counts if run.task.windowed else [1] * len(split.items)
+    items = by_example(split.items, windows)
+    assert [row.tokens for row in reply.results] == [
+        sum(len(item["input_ids"]) for item in some) for some in items
+    ]
 
 
 def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
     outputs, split = expected
     request = oip.ModelInferRequest(model_name="task")
     inputs, _ = inputs_of(run.task, split.examples)
-    columns = np.array(texts_of(inputs)).reshape(len(outputs), -1).T.tolist()
+    columns = np.array(texts_of(inputs)).reshape(len(inputs), -1).T.tolist()
     for name, column in zip(("text", "text_pair"), columns, strict=False):
         request.inputs.add(name=name, datatype="BYTES", shape=[len(column)])
         request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
@@ -244,7 +283,11 @@ def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
         assert [one.shape[0], *known.shape[1:]] == list(one.shape)
     raw = dict(zip([one.name for one in reply.outputs], reply.raw_output_contents, strict=True))
     assert list(raw) == list(run.task.tensors)
-    if "entities" in raw:
+    if "answer" in raw:
+        found = [json.loads(one) for one in unpack_bytes(raw["answer"])]
+        wanted = [[one[:2] for one in reply.answers] for reply in replies(run, expected)]
+        assert [[] if one["start"] is None else [(one["start"], one["stop"])] for one in found] == wanted
+    elif "entities" in raw:
         found = [json.loads(one) for one in unpack_bytes(raw["entities"])]
         assert [len(one) for one in found] == [
             len(run.task.entities(output, offsets, run.labels))

@@ -8,7 +8,8 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from strop.export.bundle import Encoded, Text
+from strop.export.bundle import Encoded, Text, count_windows
+from strop.tasks import by_example
 
 from ..core import Work
 from ..errors import InvalidArgumentError
@@ -28,7 +29,7 @@ class Encoder(Protocol):
     """What turns texts into tokens: ``TextEncoder``, or a fake in a test."""
 
     def encode(self, texts: Sequence[Text]) -> list[Encoded]:
-        """One ``Encoded`` per text."""
+        """One ``Encoded`` per text, or its windows."""
         ...
 
 
@@ -91,7 +92,7 @@ class Tokeniser:
 
     def _tokenise(self, works: Sequence[Work]) -> None:
         try:
-            encoded = iter(self._encoder.encode([text for work in works for text in work.query.texts]))
+            encoded = self._encoder.encode([text for work in works for text in work.query.texts])
         except Exception as error:
             log.exception("tokenising %d calls together failed", len(works))
             if len(works) == 1:
@@ -100,8 +101,10 @@ class Tokeniser:
                 for work in works:
                     self._tokenise([work])
             return
+        texts = iter(by_example(encoded, count_windows(encoded)))
         for work in works:
-            self._hand_over(work, list(islice(encoded, len(work.query.texts))))
+            own = islice(texts, len(work.query.texts))
+            self._hand_over(work, [window for text in own for window in text])
 
     def _hand_over(self, work: Work, encoded: Sequence[Encoded]) -> None:
         try:
@@ -120,7 +123,7 @@ def _characters(work: Work) -> int:
 def _refuse_long(work: Work, encoded: Sequence[Encoded]) -> None:
     if not work.query.refuse_long:
         return
-    for number, one in enumerate(encoded):
+    for number, one in enumerate(one for one in encoded if not one.window):
         if one.truncated:
             raise InvalidArgumentError(
                 f"text {number} is longer than the {len(one.ids)} tokens that the model takes;"

@@ -84,7 +84,7 @@ class Batcher:
         tokens, own = sum(sizes), self._tokens_of[work.query.client]
         self._require_room("tokens", tokens, own, self.tokens, self._limits.queue_tokens)
         work.sizes = sizes
-        self._count(work, 0, tokens)
+        self._count(work, len(sizes) - len(work.query), tokens)
         self._backlogs[work.query.priority].push(work)
 
     def drop(self, work: Work) -> bool:

@@ -1,6 +1,7 @@
 """A ModelInfer reply written: the outputs asked for, and the facts beside them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +37,11 @@ class ReplyWriter:
     def _write_output(
         self, reply: pb.ModelInferResponse, output: Output, answer: Answer, *, raw: bool
     ) -> None:
-        offsets = [one.offsets for one in answer.encoded]
-        values = self._task.tensor(output.name, answer.outputs, offsets, self._labels)
+        found: Any = answer.outputs
+        offsets: Any = [one.offsets for one in answer.encoded]
+        if self._task.windowed:
+            found, offsets = answer.by_text(found), answer.by_text(offsets)
+        values = self._task.tensor(output.name, found, offsets, self._labels)
         if isinstance(values, list):
             _write_bytes(reply, output.name, values, (len(values),), raw=raw)
         elif output.classes:

@@ -1,4 +1,4 @@
-"""The typed service strop.v1.Strop: texts in; labels, scores, stretches or vectors out, by the task."""
+"""The typed service strop.v1.Strop: texts in; what the model's task makes of them out."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -75,6 +75,12 @@ class Typed(pb_grpc.StropServicer):
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:  # noqa: N802
         """A vector for each text, within the call's deadline."""
         reply: pb.EmbedResponse = await self._reply("Embed", request, context)
+        return reply
+
+    @counted
+    async def Answer(self, request: pb.AnswerRequest, context: Context) -> pb.AnswerResponse:  # noqa: N802
+        """Where the answer to each question stands in its context, within the call's deadline."""
+        reply: pb.AnswerResponse = await self._reply("Answer", request, context)
         return reply
 
     async def _reply(self, name: str, request: AnyRequest, context: Context) -> Any:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+from .answer import AnswerQuestion
 from .call import AnyRequest, Call
 from .classify import Classify
 from .embed import Embed
 from .score import Score
 from .tag import Tag
 
-CALLS: Mapping[str, Call] = {call.name: call for call in (Classify(), Score(), Tag(), Embed())}
+CALLS: Mapping[str, Call] = {
+    call.name: call for call in (Classify(), Score(), Tag(), Embed(), AnswerQuestion())
+}
 
 __all__ = ["CALLS", "AnyRequest", "Call", "Classify"]

@@ -14,7 +14,7 @@ from ...errors import InvalidArgumentError
 from ...inference.model import Model
 from ..infer_request import pair_up
 
-AnyRequest = pb.ClassifyRequest | pb.ScoreRequest | pb.TagRequest | pb.EmbedRequest
+AnyRequest = pb.ClassifyRequest | pb.ScoreRequest | pb.TagRequest | pb.EmbedRequest | pb.AnswerRequest
 
 
 class Call(ABC):
