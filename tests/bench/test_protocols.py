@@ -14,11 +14,13 @@ from strop.errors import StropError
 from strop.proto import open_inference_pb2, strop_pb2
 from strop.proto.raw import pack_bytes, pack_fp32
 from strop.tasks import TASKS, Entity
+from strop.tasks.question_answering import Found, Reply
 
 ONE = Served("m", TASKS["text-classification"])
 MANY = Served("m", TASKS["multi-label-classification"])
 PAIRS = Served("m", TASKS["regression"], INPUTS)
 TAGS = Served("m", TASKS["token-classification"])
+ASKED = Served("m", TASKS["question-answering"], INPUTS)
 TEXTS = [("a", "b"), ("c", "d")]
 
 
@@ -36,6 +38,12 @@ def test_every_task_has_a_call() -> None:
         (PAIRS, TEXTS, None, strop_pb2.ScoreRequest(model="m", texts=["a", "c"], pairs=["b", "d"])),
         (TAGS, [("a",)], None, strop_pb2.TagRequest(model="m", texts=["a"])),
         (TAGS, [], None, strop_pb2.TagRequest(model="m")),
+        (
+            ASKED,
+            [("a", "b")],
+            None,
+            strop_pb2.AnswerRequest(questions=["a"], contexts=["b"], model="m", top_k=1),
+        ),
     ],
 )
 def test_a_typed_request_is_that_of_the_tasks_call(
@@ -54,6 +62,7 @@ def test_a_typed_request_is_that_of_the_tasks_call(
         (MANY, None, {"probabilities": 2**31 - 1}),
         (PAIRS, None, {"score": 0}),
         (TAGS, None, {"entities": 0}),
+        (ASKED, 3, {"answer": 0}),
     ],
 )
 def test_an_open_inference_request_asks_for_the_tensors_of_the_call(
@@ -97,6 +106,23 @@ def test_scores_and_entities_are_read_also_where_they_are_nothing() -> None:
     rows = ["[]", json.dumps([wanted[1][0]._asdict()])]
     message.raw_output_contents.append(pack_bytes(row.encode() for row in rows))
     assert read_reply(OpenInferenceWire(TAGS), message.SerializeToString(), 2).results == wanted
+
+
+def test_an_answer_and_that_there_is_none_are_read() -> None:
+    wanted = (Reply((Found(3, 7, 0.75),), 0.25), Reply((), 0.5))
+    typed = strop_pb2.AnswerResponse(
+        results=[strop_pb2.Answered(null_score=one.null_score) for one in wanted]
+    )
+    typed.results[0].answers.add(start=3, stop=7, text="Oslo", score=0.75)
+    assert read_reply(TypedWire(ASKED), typed.SerializeToString(), 2).results == wanted
+    message = open_inference_pb2.ModelInferResponse()
+    message.outputs.add(name="answer", datatype="BYTES", shape=[2])
+    none = {"start": None, "stop": None, "score": None, "null_score": 0.5}
+    rows = [json.dumps(one) for one in ({"start": 3, "stop": 7, "score": 0.75, "null_score": 0.25}, none)]
+    message.raw_output_contents.append(pack_bytes(row.encode() for row in rows))
+    assert read_reply(OpenInferenceWire(ASKED), message.SerializeToString(), 2).results == wanted
+    shown = [ASKED.call.rows(("Where?", "in Oslo."), one, None) for one in wanted]
+    assert shown == [[("Oslo", "3–7", "0.7500")], [("none", "", "0.5000")]]
 
 
 def open_inference_reply() -> open_inference_pb2.ModelInferResponse:
