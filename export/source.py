@@ -49,6 +49,10 @@ class Source:
     def open(cls, config: ExportConfig) -> Self:
         """Read the run and its data; ``InputError`` when it is incomplete or its data changed."""
         run = open_trained(config)
+        if config.unlabelled and run.task.pair_column:
+            raise InputError(
+                f"--unlabelled {config.unlabelled}: {run.task.name} learns from pairs; leave it out"
+            )
         splits = run.splits()
         model = run.merged_model(further_adapters(config, run), config.own_weight)
         pairs = run.task.inputs(splits.test[0])[0].pair is not None
@@ -66,10 +70,6 @@ class Source:
             for one, example in zip(train, inputs, strict=True)
         ]
         labelled = rows_of(items, counts, run.task)
-        if config.unlabelled and run.task.pair_column:
-            raise InputError(
-                f"--unlabelled {config.unlabelled}: {run.task.name} learns from pairs; leave it out"
-            )
         texts = read_texts(config.unlabelled) if config.unlabelled else []
         unlabelled = [
             (_item(one, run.task.no_target(one.offsets, run.labels)),) for one in encoder.encode(texts)
