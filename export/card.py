@@ -169,10 +169,11 @@ class Card:
                 f"A text of more than {most} tokens loses its end, as {cut} of the {len(encoded)} test"
                 " texts did; the reply says so."
             )
-        several = sum(count > 1 for count in self.held_out.counts)
+        counts = self.held_out.counts
+        several = sum(count > 1 for count in counts)
         return (
             f"A context that doesn't fit into {most} tokens beside its question is read window by window,"
-            f" as {several} of the {len(self.held_out.counts)} in the test split were; an answer of more than"
+            f" as {several} of the {len(counts)} in the test split were; an answer of more than"
             f" {most // OVERLAP} tokens may lie whole in none. A question of more than {most // FIRST}"
             f" tokens loses its end, as {cut} did; the reply says so."
         )
