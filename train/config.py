@@ -10,6 +10,7 @@ from strop.errors import InputError
 from strop.options import require_at_least
 from strop.tasks import TASKS
 
+from .augmentation.options import AugmentationOptions
 from .examples import Columns
 from .losses.options import LossOptions
 from .methods.options import MethodOptions
@@ -65,7 +66,8 @@ class BasicOptions:
     """The validation score that chooses the checkpoint. Default: the task's first, by which export's
     gate goes, too."""
     seed: int = 0
-    """Of the head's first weights, the order of texts and dropout. Two seeds show the noise."""
+    """Of the head's first weights, the order of texts, dropout and the copies of --augment. Two seeds
+    show the noise."""
     resume: Annotated[bool, Parameter(negative="")] = False
     """Go on with the interrupted run in --out, from its last checkpoint."""
     check: Annotated[bool, Parameter(negative="")] = False
@@ -101,7 +103,9 @@ class BasicOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class TrainConfig(SearchOptions, RunningOptions, LossOptions, MethodOptions, BasicOptions):
+class TrainConfig(
+    SearchOptions, RunningOptions, AugmentationOptions, LossOptions, MethodOptions, BasicOptions
+):
     """What to fine-tune, on what, and how."""
 
     def __post_init__(self) -> None:
@@ -109,6 +113,8 @@ class TrainConfig(SearchOptions, RunningOptions, LossOptions, MethodOptions, Bas
         BasicOptions.__post_init__(self)
         MethodOptions.__post_init__(self)
         LossOptions.__post_init__(self)
+        AugmentationOptions.__post_init__(self)
+        self.require_labels_hold(self.columns.task)
         RunningOptions.__post_init__(self)
         SearchOptions.__post_init__(self)
         if self.space:

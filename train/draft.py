@@ -57,6 +57,7 @@ class Draft:
         settings = resolved(config, base_model)
         begun = {name: value for name, value in settings.items() if name not in FREE}
         begun["data_sha256"] = data_sha256
+        begun = json.loads(json.dumps(begun))  # as a file gives them back: lists for tuples
         path = config.out / CONFIG_FILE
         if config.resume:
             _refuse_other(config.out, json.loads(path.read_text(encoding="utf-8")), begun)

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallba
 
 from strop.host import read_host, read_versions
 
+from .additions import Addition, read_additions, write_additions
 from .baseline import score_baselines
 from .batches import EncodedSplit, rows_of
 from .compiled import require_compiler
@@ -34,6 +35,7 @@ from .processes import is_main, process_count, require_company, require_one_gpu_
 from .report import REPORT_FILE, Report
 from .run import TOKENIZER_FOLDER
 from .weights import load_to_score, save_weights, trainable
+from .widening import widen
 
 PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")
 
@@ -44,8 +46,10 @@ class Prepared:
 
     encoder: Encoder
     tokenizer: PreTrainedTokenizerFast
+    additions: Sequence[Addition]
+    """What the training split was widened by."""
     encoded: Mapping[str, EncodedSplit]
-    """By split."""
+    """By split; that for training is the widened one."""
     model: PreTrainedModel | PeftModel
     objective: Objective
     steps: int
@@ -67,6 +71,11 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     encoder = Encoder.open(config.model)
     encoder.require_tokens(config.max_tokens, config.extra_tokens)
     tokenizer = encoder.tokenizer()
+    additions = read_additions(config.out) if config.resume else None
+    if additions is None:
+        additions = widen(config, splits, encoder, tokenizer)
+    added = [example for addition in additions for example in addition.examples]
+    parts = {**splits.parts, "train": (*splits.train, *added)}
     encoded = {
         name: EncodedSplit.of(
             part,
@@ -76,7 +85,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
             config.max_tokens,
             token_types=tells_pairs_apart(encoder.config),
         )
-        for name, part in splits.parts.items()
+        for name, part in parts.items()
     }
     rows = rows_of(encoded["train"].items, encoded["train"].counts, splits.task)
     steps = config.epochs * steps_per_epoch(len(rows), config)
@@ -87,7 +96,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
         [item["labels"] for item in encoded["train"].items],
         len(splits.labels),
     )
-    return Prepared(encoder, tokenizer, encoded, model, objective, steps)
+    return Prepared(encoder, tokenizer, additions, encoded, model, objective, steps)
 
 
 @dataclass(frozen=True)
@@ -109,11 +118,20 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
     started = time.monotonic()
     ready = prepare(config, splits)
     draft = Draft.begin(config, ready.encoder.name, splits.sha256) if is_main() else None
+    if draft is not None:
+        show_and_keep(draft, ready)
     trained = train_prepared(ready, splits, config)
     if draft is None:
         return None
     save_weights(ready.model, draft.root)
     return finish(draft, config, splits, ready, trained, started)
+
+
+def show_and_keep(draft: Draft, ready: Prepared) -> None:
+    """Say what the training split was widened by, and keep it in the run."""
+    write_additions(draft.root, ready.additions)
+    for addition in ready.additions:
+        _console().print(str(addition))
 
 
 def train_prepared(
@@ -153,7 +171,7 @@ def finish(
 
     ``started`` is when, by the monotonic clock; ``further`` facts join the record.
     """
-    Console(stderr=True).print("scoring the validation and test splits, and two baselines")
+    _console().print("scoring the validation and test splits, and two baselines")
     ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     finished = load_to_score(draft.root, ready.encoder.name, splits.task, splits.labels, config.method)
     pad = ready.encoder.config.pad_token_id
@@ -167,7 +185,10 @@ def finish(
         },
         trained.history,
         _record(config, ready.encoder.name, splits, started)
-        | {"training": asdict(trained.cost)}
+        | {
+            "training": asdict(trained.cost),
+            "additions": [addition.record(splits.task) for addition in ready.additions],
+        }
         | dict(further or {}),
     )
     return report
@@ -221,3 +242,7 @@ def _record(config: TrainConfig, base_model: str, splits: Splits, started: float
         "precision": arithmetic(config.precision),
         "processes": process_count(),
     }
+
+
+def _console() -> Console:
+    return Console(stderr=True, soft_wrap=True, highlight=False, markup=False)

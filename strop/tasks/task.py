@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +98,9 @@ class Task(ABC):
     input, instead of being cut off. ``offsets`` are then those of the second text alone."""
     fewest_tokens: ClassVar[int] = 3
     """What a model must take at least."""
+    rewording: ClassVar[Literal["freely", "in place", "never"]] = "freely"
+    """How words of a text may be changed with its label still right: moved, put in and left out, or only
+    each replaced by another."""
     call: ClassVar[str] = "Classify"
     """The typed call that answers it."""
     tensors: ClassVar[Mapping[str, str]]

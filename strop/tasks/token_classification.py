@@ -44,6 +44,7 @@ class TokenClassification(CountedTask):
     head = "token-classes"
     takes_pairs = False
     per_token = True
+    rewording = "in place"
     call = "Tag"
     tensors = MappingProxyType({"entities": "BYTES"})
     metrics = ("f1", "precision", "recall")
