@@ -65,6 +65,9 @@ class BasicOptions:
     metric: str | None = None
     """The validation score that chooses the checkpoint. Default: the task's first, by which export's
     gate goes, too."""
+    test_typos: float = 0.0
+    """Score the finished model on the test texts with typing errors in this share of their words, too:
+    how much it loses where people mistype. 0.1 is usual; the errors are the same for every run."""
     seed: int = 0
     """Of the head's first weights, the order of texts, dropout and the copies of --augment. Two seeds
     show the noise."""
@@ -87,6 +90,10 @@ class BasicOptions:
         )
         if not 0 <= self.warmup_share < 1:
             raise InputError(f"--warmup-share is {self.warmup_share}; give a share from 0 to below 1")
+        if not 0 <= self.test_typos <= 1:
+            raise InputError(f"--test-typos is {self.test_typos}; give a share from 0 to 1, such as 0.1")
+        if self.test_typos and task.rewording == "never":
+            raise InputError(f"--test-typos would make labels of {self.task} wrong; leave it out")
         if self.metric not in (None, *task.metrics):
             raise InputError(f"--metric is {self.metric}; {self.task} has {', '.join(task.metrics)}")
 

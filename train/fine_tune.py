@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from peft import PeftModel
 from rich.console import Console
-from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from strop.host import read_host, read_versions
 
 from .additions import Addition, read_additions, write_additions
+from .augmentation.copies import with_typos
 from .baseline import score_baselines
 from .batches import EncodedSplit, rows_of
 from .compiled import require_compiler
@@ -25,14 +25,14 @@ from .data.splits import Splits
 from .device import arithmetic
 from .draft import Draft
 from .encoder import Encoder, tells_pairs_apart
+from .finished import FinishedModel
 from .heads import HEADS
 from .loop import fit, steps_per_epoch
 from .losses.objective import Objective, make_objective
 from .out_of_memory import named_remedies
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
-from .predict import predict
 from .processes import is_main, process_count, require_company, require_one_gpu_each
-from .report import REPORT_FILE, Report
+from .report import REPORT_FILE, Beside, Report
 from .run import TOKENIZER_FOLDER
 from .weights import load_to_score, save_weights, trainable
 from .widening import widen
@@ -174,14 +174,15 @@ def finish(
     _console().print("scoring the validation and test splits, and two baselines")
     ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     finished = load_to_score(draft.root, ready.encoder.name, splits.task, splits.labels, config.method)
-    pad = ready.encoder.config.pad_token_id
-    report = _report(config, splits, ready.encoded, finished, pad, trained.cost)
+    judged = FinishedModel(finished, ready.tokenizer, splits.task, splits.labels, config.max_tokens)
+    report = _report(config, splits, judged, trained.cost)
     _draw(draft, report, splits.labels, trained.history)
     draft.finish(
         {
             "validation": report.validation.as_json(),
             "test": report.test.as_json(),
             "baselines": report.baselines,
+            "beside": {name: asdict(one) | {"change": one.change} for name, one in report.beside.items()},
         },
         trained.history,
         _record(config, ready.encoder.name, splits, started)
@@ -194,23 +195,16 @@ def finish(
     return report
 
 
-def _report(
-    config: TrainConfig,
-    splits: Splits,
-    encoded: Mapping[str, EncodedSplit],
-    model: nn.Module,
-    pad_token_id: int,
-    cost: TrainingCost,
-) -> Report:
+def _report(config: TrainConfig, splits: Splits, model: FinishedModel, cost: TrainingCost) -> Report:
     """Scores of the model as it was read back from disk."""
-    scores = {
-        name: encoded[name].score(
-            splits.task, predict(model, encoded[name].items, splits.task, pad_token_id), splits.labels
-        )
-        for name in ("validation", "test")
-    }
+    validation, test = model.score(splits.validation), model.score(splits.test)
+    beside = {}
+    if config.test_typos:
+        typos = model.score(with_typos(splits.test, config.test_typos)).metrics
+        texts = f"test split, {config.test_typos:.0%} of its words misspelt"
+        beside["typos"] = Beside(texts, typos, "test split", test.metrics)
     baselines = score_baselines(splits.task, splits.train, splits.test, splits.labels)
-    return Report(config.method, scores["validation"], scores["test"], baselines, cost)
+    return Report(config.method, validation, test, baselines, cost, beside)
 
 
 def _draw(

@@ -1,7 +1,7 @@
 """The report of a run: how good it is by label, and how far above what costs nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,27 @@ LABEL_COLUMNS = ("label", "precision", "recall", "F1", "of it")
 
 
 @dataclass(frozen=True)
+class Beside:
+    """The model's scores on other texts than the test split as it is."""
+
+    texts: str
+    """Which."""
+    metrics: Mapping[str, float]
+    reference: str
+    """What they are compared with."""
+    reference_metrics: Mapping[str, float]
+
+    @property
+    def change(self) -> dict[str, float]:
+        """By metric, against the reference."""
+        return {name: value - self.reference_metrics[name] for name, value in self.metrics.items()}
+
+    def row(self) -> tuple[str, ...]:
+        """Cells for ``Report.beside_columns``."""
+        return (self.texts, *_figures(self.metrics), self.reference, _changes(self.change))
+
+
+@dataclass(frozen=True)
 class Report:
     """What a finished run is worth."""
 
@@ -26,6 +47,8 @@ class Report:
     baselines: Mapping[str, Mapping[str, float]]
     """The same metrics on the test split."""
     cost: TrainingCost
+    beside: Mapping[str, Beside] = field(default_factory=dict)
+    """What else the model was asked, by name."""
 
     @property
     def model_columns(self) -> Row:
@@ -46,13 +69,22 @@ class Report:
 
     def _baseline_row(self, name: str) -> Row:
         metrics = self.baselines[name]
-        lead = " / ".join(f"{self.test.metrics[metric] - metrics[metric]:+.4f}" for metric in metrics)
+        lead = _changes({metric: self.test.metrics[metric] - value for metric, value in metrics.items()})
         return (name, *_figures(metrics), lead)
+
+    @property
+    def beside_columns(self) -> tuple[str, ...]:
+        """What the rows of ``beside`` have cells for."""
+        return ("this run on", *map(title, self.test.metrics), "against", "change")
 
     def tables(self) -> list[Table]:
         """For a terminal."""
         tables = []
-        for columns, rows in ((LABEL_COLUMNS, self.label_rows()), (self.model_columns, self.model_rows())):
+        for columns, rows in (
+            (LABEL_COLUMNS, self.label_rows()),
+            (self.model_columns, self.model_rows()),
+            (self.beside_columns, [one.row() for one in self.beside.values()]),
+        ):
             if rows:
                 table = Table(*columns)
                 for column in table.columns[1:]:
@@ -68,6 +100,7 @@ class Report:
             f"{title(name)} {value:.4f}" for name, value in self.validation.metrics.items()
         )
         labels = [markdown_table(LABEL_COLUMNS, self.label_rows()), ""] if self.test.labels else []
+        beside = markdown_table(self.beside_columns, [one.row() for one in self.beside.values()])
         matrix = f"![Confusion matrix of the test split]({CONFUSION_MATRIX})"
         lines = [
             f"# {Path(settings['out']).name}",
@@ -78,6 +111,7 @@ class Report:
             "",
             markdown_table(self.model_columns, self.model_rows()),
             "",
+            *([beside, ""] if self.beside else []),
             *labels,
             f"![Loss curve]({LOSS_CURVE})",
             "",
@@ -89,3 +123,7 @@ class Report:
 
 def _figures(metrics: Mapping[str, float]) -> list[str]:
     return [f"{value:.4f}" for value in metrics.values()]
+
+
+def _changes(metrics: Mapping[str, float]) -> str:
+    return " / ".join(f"{value:+.4f}" for value in metrics.values())

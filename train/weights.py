@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from peft import PeftModel, TaskType, get_peft_model
-from torch import nn
 from transformers import PreTrainedModel
 
 from strop.errors import InputError
@@ -86,7 +85,9 @@ def load_weights(
     return merged_model(str(whole), task, labels, None, further)
 
 
-def load_to_score(root: Path, base_model: str, task: Task, labels: Sequence[str], method: str) -> nn.Module:
+def load_to_score(
+    root: Path, base_model: str, task: Task, labels: Sequence[str], method: str
+) -> PreTrainedModel | PeftModel:
     """The model of a run directory as ``load_weights`` has it, or unmerged if it can't be merged."""
     if not METHODS[method].virtual_tokens:
         return load_weights(root, base_model, task, labels)

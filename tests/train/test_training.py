@@ -98,6 +98,22 @@ def test_a_single_file_is_split_and_its_label_names_are_kept(
     assert [row["label"] for row in run.metrics["test"]["labels"]] == list(run.labels)
 
 
+def test_a_model_is_judged_with_typing_errors_too(
+    config: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(replace(config, epochs=6, learning_rate=5e-3, test_typos=1.0))
+    run = Run.open(config.out)
+    typos, clean = run.metrics["beside"]["typos"], run.metrics["test"]
+    assert typos["reference_metrics"] == {name: clean[name] for name in run.task.metrics}
+    # The tiny encoder spells what is no word that it knows.
+    assert typos["metrics"]["accuracy"] < clean["accuracy"] - 0.2
+    assert typos["change"]["accuracy"] == typos["metrics"]["accuracy"] - clean["accuracy"]
+    assert "misspelt" in capsys.readouterr().out
+    assert "| test split, 100% of its words misspelt |" in (config.out / "report.md").read_text()
+    with pytest.raises(InputError, match=r"--test-typos is 1\.5; give a share from 0 to 1"):
+        replace(config, test_typos=1.5)
+
+
 def test_a_bad_model_leaves_no_run_behind(config: TrainConfig, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a folder"):
         train(replace(config, model=str(tmp_path / "none")))

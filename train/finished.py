@@ -1,0 +1,54 @@
+"""A finished model that can be asked: about the splits it is judged by, and about any other texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, cast
+
+from peft import PeftModel
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+
+from strop.tasks import Example, Outputs, Task
+
+from .batches import EncodedSplit
+from .encoder import tells_pairs_apart
+from .predict import predict
+from .run import Run
+from .scores import Scores
+from .weights import load_to_score
+
+
+@dataclass(frozen=True)
+class FinishedModel:
+    """A model as it lies on disk, with what its texts are encoded by."""
+
+    model: PreTrainedModel | PeftModel
+    tokenizer: PreTrainedTokenizerFast
+    task: Task
+    labels: Sequence[str]
+    """The names of its outputs."""
+    max_tokens: int
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """That of a run; ``InputError`` when its base model or its weights can't be had."""
+        model = load_to_score(run.root, run.base_model, run.task, run.labels, run.method)
+        tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(run.tokenizer_file.parent))
+        return cls(model, tokenizer, run.task, run.labels, run.max_tokens)
+
+    def ask(self, examples: Sequence[Example]) -> tuple[EncodedSplit, Outputs]:
+        """The examples as the model saw them, and the task's output for each."""
+        encoded = EncodedSplit.of(
+            examples,
+            self.tokenizer,
+            self.task,
+            self.labels,
+            self.max_tokens,
+            token_types=tells_pairs_apart(self.model.config),
+        )
+        pad = int(self.model.config.pad_token_id)
+        return encoded, predict(self.model, encoded.items, self.task, pad)
+
+    def score(self, examples: Sequence[Example]) -> Scores:
+        """How good it is on labelled examples."""
+        encoded, outputs = self.ask(examples)
+        return encoded.score(self.task, outputs, self.labels)
