@@ -58,10 +58,12 @@ class EncodedSplit:
         max_tokens: int,
         *,
         token_types: bool = False,
+        labelled: bool = True,
     ) -> Self:
         """Encode examples, cutting off what is longer than ``max_tokens`` unless the task has windows.
 
-        ``token_types`` says of each token of a pair which text it is of, for a model that asks.
+        ``token_types`` says of each token of a pair which text it is of, for a model that asks. Of what is
+        not ``labelled`` an item has the target that says so.
         """
         each = [task.inputs(example) for example in examples]
         inputs = [one for some in each for one in some]
@@ -81,11 +83,13 @@ class EncodedSplit:
             found = windows(encoding, max_tokens) if task.windowed else [encoding]
             counts.append(len(found))
             for tokens in found:
-                item = Item(input_ids=tokens.ids, labels=task.target(one, tokens.offsets, labels))
+                spans = tokens.offsets
+                target = task.target(one, spans, labels) if labelled else task.no_target(spans, labels)
+                item = Item(input_ids=tokens.ids, labels=target)
                 if pairs and token_types:
                     item["token_type_ids"] = tokens.type_ids
                 items.append(item)
-                offsets.append(tokens.offsets)
+                offsets.append(spans)
         whole = by_example(counts, [len(some) for some in each])
         return cls(examples, [sum(some) for some in whole], items, offsets)
 

@@ -11,6 +11,7 @@ from strop.options import require_at_least
 from strop.tasks import TASKS
 
 from .augmentation.options import AugmentationOptions
+from .earlier import EarlierRunOptions
 from .examples import Columns
 from .losses.options import LossOptions
 from .methods.options import MethodOptions
@@ -111,7 +112,13 @@ class BasicOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class TrainConfig(
-    SearchOptions, RunningOptions, AugmentationOptions, LossOptions, MethodOptions, BasicOptions
+    SearchOptions,
+    RunningOptions,
+    EarlierRunOptions,
+    AugmentationOptions,
+    LossOptions,
+    MethodOptions,
+    BasicOptions,
 ):
     """What to fine-tune, on what, and how."""
 
@@ -121,7 +128,9 @@ class TrainConfig(
         MethodOptions.__post_init__(self)
         LossOptions.__post_init__(self)
         AugmentationOptions.__post_init__(self)
+        EarlierRunOptions.__post_init__(self)
         self.require_labels_hold(self.columns.task)
+        self.require_confidence(self.columns.task)
         RunningOptions.__post_init__(self)
         SearchOptions.__post_init__(self)
         if self.space:

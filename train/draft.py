@@ -91,9 +91,12 @@ class Draft:
 
 def resolved(config: TrainConfig, base_model: str) -> dict[str, Any]:
     """The options by field name, with paths made absolute and defaults resolved."""
-    return asdict(config) | {
-        "data": str(config.data.resolve()),
-        "out": str(config.out.resolve()),
+    paths = {
+        name: str(value.resolve()) for name, value in asdict(config).items() if isinstance(value, Path)
+    }
+    return {
+        **asdict(config),
+        **paths,
         "model": base_model,
         "lora_alpha": config.alpha,
         "learning_rate": config.peak_learning_rate,

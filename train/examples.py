@@ -1,7 +1,7 @@
 """Labelled examples out of the rows of one file, read as their task wants them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -49,17 +49,22 @@ class Columns:
             raise InputError(f"--pair-column is {columns.pair!r} like another column; name a third")
         return columns
 
-    def example(self, where: str, row: Mapping[str, object]) -> Example:
-        """The example in a row; ``InputError`` names the place, the value and the fix."""
+    def unlabelled(self, where: str, row: Mapping[str, object]) -> Example:
+        """The text or texts in a row, whatever its label; ``InputError`` as ``example``."""
         text = value_of(where, row, self.text, "--text-column", self.task.read_text)
         pair = self.pair and value_of(where, row, self.pair, "--pair-column", self.task.read_text)
+        return Example(text, None, pair)
+
+    def example(self, where: str, row: Mapping[str, object]) -> Example:
+        """The example in a row; ``InputError`` names the place, the value and the fix."""
+        found = self.unlabelled(where, row)
         if self.label is None or (self.task.label_optional and row.get(self.label) in (None, "")):
-            return Example(text, None, pair)
+            return found
 
         def read_label(value: object) -> Label:
-            return self.task.read_label(value, text, pair)
+            return self.task.read_label(value, found.text, found.pair)
 
-        return Example(text, value_of(where, row, self.label, "--label-column", read_label), pair)
+        return replace(found, label=value_of(where, row, self.label, "--label-column", read_label))
 
 
 DEFAULT_COLUMNS = Columns.of("text-classification")

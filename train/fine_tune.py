@@ -67,7 +67,6 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     if config.compile:
         require_compiler()
     torch.set_num_threads(config.thread_count)
-    set_seed(config.seed)
     encoder = Encoder.open(config.model)
     encoder.require_tokens(config.max_tokens, config.extra_tokens)
     tokenizer = encoder.tokenizer()
@@ -89,6 +88,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     }
     rows = rows_of(encoded["train"].items, encoded["train"].counts, splits.task)
     steps = config.epochs * steps_per_epoch(len(rows), config)
+    set_seed(config.seed)  # whatever was asked of other models before
     model = trainable(encoder, splits.task, splits.labels, config, steps)
     objective = make_objective(
         config,

@@ -7,7 +7,7 @@ from typing import Self, cast
 from peft import PeftModel
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from strop.tasks import Example, Outputs, Task
+from strop.tasks import Example, Floats, Label, Task
 
 from .batches import EncodedSplit
 from .encoder import tells_pairs_apart
@@ -35,8 +35,10 @@ class FinishedModel:
         tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(run.tokenizer_file.parent))
         return cls(model, tokenizer, run.task, run.labels, run.max_tokens)
 
-    def ask(self, examples: Sequence[Example]) -> tuple[EncodedSplit, Outputs]:
-        """The examples as the model saw them, and the task's output for each."""
+    def ask(
+        self, examples: Sequence[Example], *, labelled: bool = True
+    ) -> tuple[EncodedSplit, list[Floats]]:
+        """The examples as the model saw them, and the task's output for each input."""
         encoded = EncodedSplit.of(
             examples,
             self.tokenizer,
@@ -44,9 +46,21 @@ class FinishedModel:
             self.labels,
             self.max_tokens,
             token_types=tells_pairs_apart(self.model.config),
+            labelled=labelled,
         )
         pad = int(self.model.config.pad_token_id)
         return encoded, predict(self.model, encoded.items, self.task, pad)
+
+    def guess(self, examples: Sequence[Example]) -> list[tuple[Label, float]]:
+        """A label for each example, and the probability of the least sure part of it.
+
+        Only of a task that is ``confident``; labels that the examples have are not looked at.
+        """
+        encoded, outputs = self.ask(examples, labelled=False)
+        return [
+            self.task.guess(example, output, offsets, self.labels)
+            for example, output, offsets in zip(examples, outputs, encoded.offsets, strict=True)
+        ]
 
     def score(self, examples: Sequence[Example]) -> Scores:
         """How good it is on labelled examples."""

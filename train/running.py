@@ -9,7 +9,7 @@ from strop.host import usable_cores
 from strop.options import require_at_least
 
 T = TypeVar("T")
-GROUP = Group("How the machine is used", sort_key=4)
+GROUP = Group("How the machine is used", sort_key=5)
 Option = Annotated[T, Parameter(group=GROUP)]
 Precision = Literal["auto", "bf16", "fp16", "tf32", "fp32"]
 

@@ -22,10 +22,10 @@ def widen(
 ) -> tuple[Addition, ...]:
     """What joins ``splits.train``; a text that the model is judged by never does.
 
-    With ``--check`` nothing is translated. Raises ``InputError`` for a model or file that an option
-    names and that can't be used.
+    With ``--check`` nothing is translated or labelled. Raises ``InputError`` for a model, run or file that
+    an option names and that can't be used.
     """
-    return tuple(_copies(config, splits, encoder, tokenizer))
+    return (*_copies(config, splits, encoder, tokenizer), *_pseudo_labelled(config, splits))
 
 
 def _copies(
@@ -52,6 +52,22 @@ def _copies(
         translation = BackTranslation.open(*config.back_translate)
         if not config.check:
             yield without("back-translation", translation.copies_of(splits.train), held_out)
+
+
+def _pseudo_labelled(config: TrainConfig, splits: Splits) -> Iterator[Addition]:
+    if config.teacher and config.unlabelled:
+        from .pseudo_labels import pseudo_labelled
+
+        found = pseudo_labelled(
+            config.teacher,
+            config.unlabelled,
+            config.confidence_floor,
+            config.columns,
+            splits,
+            ask=not config.check,
+        )
+        if not config.check:
+            yield found
 
 
 def without(origin: str, examples: Iterable[Example], held_out: frozenset[tuple[str, ...]]) -> Addition:

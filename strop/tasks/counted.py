@@ -11,6 +11,7 @@ from .task import Floats, LabelScores, Outputs, Span, Tally, Task
 class CountedTask(Task):
     """Its tally is [n, 3 × labels]: by label how often it was hit, how often guessed, how often true."""
 
+    confident = True
     tensors = MappingProxyType({"label": "BYTES", "score": "FP32", "probabilities": "FP32"})
 
     def tensor(

@@ -51,6 +51,13 @@ class MultiLabelClassification(CountedTask):
         """Not even that it has none of them."""
         return [math.nan] * len(labels)
 
+    def guess(
+        self, example: Example, output: Floats, offsets: Sequence[Span], labels: Sequence[str]
+    ) -> tuple[tuple[str, ...], float]:
+        """The labels that are given; as sure as the one that is nearest to being given or not."""
+        names = (label for label, value in zip(labels, output, strict=True) if value >= THRESHOLD)
+        return tuple(sorted(names)), float(np.maximum(output, 1 - output).min())
+
     def activate(self, logits: Floats) -> Floats:
         """The sigmoid, in the form that doesn't overflow."""
         return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), dtype=np.float32)

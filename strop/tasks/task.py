@@ -98,6 +98,8 @@ class Task(ABC):
     input, instead of being cut off. ``offsets`` are then those of the second text alone."""
     fewest_tokens: ClassVar[int] = 3
     """What a model must take at least."""
+    confident: ClassVar[bool] = False
+    """Whether ``guess`` can say how sure an output is."""
     rewording: ClassVar[Literal["freely", "in place", "never"]] = "freely"
     """How words of a text may be changed with its label still right: moved, put in and left out, or only
     each replaced by another."""
@@ -167,6 +169,15 @@ class Task(ABC):
     def no_target(self, offsets: Sequence[Span], labels: Sequence[str]) -> Any:
         """The target, of the same shape, of an input that has no label."""
         return IGNORED
+
+    def guess(
+        self, example: Example, output: Floats, offsets: Sequence[Span], labels: Sequence[str]
+    ) -> tuple[Label, float]:
+        """The label that an output gives to its example, and the probability of the least sure part of it.
+
+        ``NotImplementedError`` unless the task is ``confident``.
+        """
+        raise NotImplementedError(f"{self.name} has answers without a probability")
 
     def activate(self, logits: Floats) -> Floats:
         """Outputs from logits of any shape [..., outputs]: softmax, unless the task has another."""

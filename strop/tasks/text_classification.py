@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from .counted import CountedTask, joined, macro_f1, ratio, thirds
-from .task import Example, Outputs, Result, Span, Tally, refuse_unknown
+from .task import Example, Floats, Outputs, Result, Span, Tally, refuse_unknown
 
 
 class TextClassification(CountedTask):
@@ -42,6 +42,12 @@ class TextClassification(CountedTask):
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> int:
         """The class's place among the labels."""
         return labels.index(str(example.label))
+
+    def guess(
+        self, example: Example, output: Floats, offsets: Sequence[Span], labels: Sequence[str]
+    ) -> tuple[str, float]:
+        """The likeliest class."""
+        return labels[int(output.argmax())], float(output.max())
 
     def tally(
         self,

@@ -108,6 +108,15 @@ class TokenClassification(CountedTask):
         """None for any token."""
         return [IGNORED] * len(offsets)
 
+    def guess(
+        self, example: Example, output: Floats, offsets: Sequence[Span], labels: Sequence[str]
+    ) -> tuple[tuple[str, ...], float]:
+        """The tag of each word; 0 where a word was cut off."""
+        first = _first_tokens(_stops(example), offsets)
+        tags = [OUTSIDE if token is None else labels[int(output[token].argmax())] for token in first]
+        sure = min(0.0 if token is None else float(output[token].max()) for token in first)
+        return self.read_label(tags, example.text, None), sure
+
     def tally(
         self,
         outputs: Outputs,
@@ -122,11 +131,11 @@ class TokenClassification(CountedTask):
         types = entity_types(labels)
         counts = np.zeros((len(examples), 3, len(types)))
         for row, output, spans, example in zip(counts, outputs, offsets, examples, strict=True):
-            words = _stops(example)
-            guessed = [OUTSIDE] * len(words)
-            for span, best in reversed(list(zip(spans, np.argmax(output, axis=1), strict=True))):
-                if (word := _word_at(words, span)) is not None:
-                    guessed[word] = labels[best]
+            best = np.argmax(output, axis=1)
+            guessed = [
+                OUTSIDE if token is None else labels[best[token]]
+                for token in _first_tokens(_stops(example), spans)
+            ]
             found, true = set(_stretches(guessed)), set(_stretches(_tags(example)))
             for place, entities in enumerate((found & true, found, true)):
                 for kind, *_ in entities:
@@ -231,6 +240,15 @@ def _word_at(words: Sequence[int], offset: Span) -> int | None:
     """The word of a token; None for a special one. A token may begin with the blank before its word."""
     start, stop = offset
     return bisect_left(words, stop) if stop > start else None
+
+
+def _first_tokens(words: Sequence[int], offsets: Sequence[Span]) -> list[int | None]:
+    """Of each word its first token; None for one that was cut off."""
+    first: list[int | None] = [None] * len(words)
+    for token in reversed(range(len(offsets))):
+        if (word := _word_at(words, offsets[token])) is not None:
+            first[word] = token
+    return first
 
 
 def _stretches(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
