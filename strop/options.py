@@ -4,8 +4,8 @@ from .errors import InputError
 
 
 def flag(name: str) -> str:
-    """The command-line flag of a field."""
-    return "--" + name.replace("_", "-")
+    """The command-line flag of a field; one that Python reserves a word of ends in an underscore."""
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def require_at_least(options: object, **bounds: float) -> None:

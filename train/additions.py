@@ -16,6 +16,7 @@ from .draft import write_json
 ADDED_FILE = "added.json"
 HELD_OUT = "held out"
 """Why an example is left out that the model is to be judged by."""
+KNOWN = "in the data already"
 
 
 @dataclass(frozen=True)

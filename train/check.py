@@ -27,9 +27,11 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
     """
     ready = prepare(config, splits)
     sizes = (f"{len(ready.encoded[name].examples):,} {name}" for name in SPLITS)
-    console.print(f"data:   {', '.join(sizes)}; {splits.task.name}, {len(splits.labels)} outputs")
+    console.print(f"data:   {', '.join(sizes)}; {splits.task.name}, {len(ready.labels)} outputs")
     for addition in ready.additions:
         console.print(f"        {addition}")
+    for warning in ready.warnings:
+        console.print(f"warning: {warning}")
     lengths = [len(item["input_ids"]) for part in ready.encoded.values() for item in part.items]
     console.print(
         f"tokens: {median(lengths):.0f} in the median text, {max(lengths)} in the longest;"

@@ -46,6 +46,8 @@ def train(config: TrainConfig) -> None:
         return
     for table in report.tables():
         console.print(table)
+    for warning in report.warnings:
+        console.print(f"warning: {warning}")
     console.print(str(report.cost))
     console.print(f"run:  {config.out}")
     console.print(f"next: strop export {config.out}")

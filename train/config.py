@@ -39,9 +39,9 @@ class BasicOptions:
     """A folder with train, validation and test files, or one file, which is split 70/15/15 by a
     hash of the text (or of a question's context). JSONL, CSV, TSV, Parquet, or what datasets saved."""
     _: KW_ONLY
-    model: str
+    model: str | None = None
     """The encoder to start from: a Hugging Face model folder or hub id, of BERT's family. strop
-    data encoder fetches a small one that is quick on a CPU."""
+    data encoder fetches a small one that is quick on a CPU. Left out with --from."""
     out: Path
     """The run directory to write; it must not exist yet, or be empty."""
     task: Annotated[str, Parameter(help=TASK_HELP)] = "text-classification"
@@ -131,6 +131,9 @@ class TrainConfig(
         EarlierRunOptions.__post_init__(self)
         self.require_labels_hold(self.columns.task)
         self.require_confidence(self.columns.task)
+        if (self.model is None) == (self.from_ is None):
+            given = "both --model and --from" if self.model else "neither --model nor --from"
+            raise InputError(f"there is {given}; give one: the encoder or the run to start from")
         RunningOptions.__post_init__(self)
         SearchOptions.__post_init__(self)
         if self.space:

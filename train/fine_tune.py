@@ -19,6 +19,7 @@ from .baseline import score_baselines
 from .batches import EncodedSplit, rows_of
 from .compiled import require_compiler
 from .config import TrainConfig
+from .continuing import Continued, forgetting, joined_labels, leaks
 from .cost import TrainingCost
 from .data.shares import SPLITS
 from .data.splits import Splits
@@ -33,7 +34,7 @@ from .out_of_memory import named_remedies
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .processes import is_main, process_count, require_company, require_one_gpu_each
 from .report import REPORT_FILE, Beside, Report
-from .run import TOKENIZER_FOLDER
+from .run import TOKENIZER_FOLDER, Run
 from .weights import load_to_score, save_weights, trainable
 from .widening import widen
 
@@ -46,6 +47,8 @@ class Prepared:
 
     encoder: Encoder
     tokenizer: PreTrainedTokenizerFast
+    labels: Sequence[str]
+    """The names of the model's outputs."""
     additions: Sequence[Addition]
     """What the training split was widened by."""
     encoded: Mapping[str, EncodedSplit]
@@ -54,6 +57,8 @@ class Prepared:
     objective: Objective
     steps: int
     """Of the optimiser, unless training stops early."""
+    warnings: tuple[str, ...]
+    """What will make a score too good."""
 
 
 def prepare(config: TrainConfig, splits: Splits) -> Prepared:
@@ -67,7 +72,8 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     if config.compile:
         require_compiler()
     torch.set_num_threads(config.thread_count)
-    encoder = Encoder.open(config.model)
+    encoder = _beginning(config)
+    labels = joined_labels(encoder.run, splits.labels) if isinstance(encoder, Continued) else splits.labels
     encoder.require_tokens(config.max_tokens, config.extra_tokens)
     tokenizer = encoder.tokenizer()
     additions = read_additions(config.out) if config.resume else None
@@ -80,7 +86,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
             part,
             tokenizer,
             splits.task,
-            splits.labels,
+            labels,
             config.max_tokens,
             token_types=tells_pairs_apart(encoder.config),
         )
@@ -88,15 +94,16 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     }
     rows = rows_of(encoded["train"].items, encoded["train"].counts, splits.task)
     steps = config.epochs * steps_per_epoch(len(rows), config)
+    warnings = tuple(leaks(encoder, splits)) if isinstance(encoder, Continued) else ()
     set_seed(config.seed)  # whatever was asked of other models before
-    model = trainable(encoder, splits.task, splits.labels, config, steps)
+    model = trainable(encoder, splits.task, labels, config, steps)
     objective = make_objective(
         config,
         HEADS[splits.task.head],
         [item["labels"] for item in encoded["train"].items],
-        len(splits.labels),
+        len(labels),
     )
-    return Prepared(encoder, tokenizer, additions, encoded, model, objective, steps)
+    return Prepared(encoder, tokenizer, labels, additions, encoded, model, objective, steps, warnings)
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,11 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
     ready = prepare(config, splits)
     draft = Draft.begin(config, ready.encoder.name, splits.sha256) if is_main() else None
     if draft is not None:
-        show_and_keep(draft, ready)
+        keep_beginnings(draft, config, splits, ready)
+        for addition in ready.additions:
+            _console().print(str(addition))
+        for warning in ready.warnings:
+            _console().print(f"warning: {warning}")
     trained = train_prepared(ready, splits, config)
     if draft is None:
         return None
@@ -127,11 +138,11 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
     return finish(draft, config, splits, ready, trained, started)
 
 
-def show_and_keep(draft: Draft, ready: Prepared) -> None:
-    """Say what the training split was widened by, and keep it in the run."""
+def keep_beginnings(draft: Draft, config: TrainConfig, splits: Splits, ready: Prepared) -> None:
+    """Keep in the run what it learnt from beside the data, and the model that it started from."""
     write_additions(draft.root, ready.additions)
-    for addition in ready.additions:
-        _console().print(str(addition))
+    if isinstance(ready.encoder, Continued) and config.method != "full":  # whose model is whole
+        ready.encoder.save(splits.task, ready.labels)
 
 
 def train_prepared(
@@ -148,7 +159,7 @@ def train_prepared(
             ready.encoded["train"],
             ready.encoded["validation"],
             task=splits.task,
-            labels=splits.labels,
+            labels=ready.labels,
             pad_token_id=ready.encoder.config.pad_token_id,
             objective=ready.objective,
             config=config,
@@ -173,19 +184,21 @@ def finish(
     """
     _console().print("scoring the validation and test splits, and two baselines")
     ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
-    finished = load_to_score(draft.root, ready.encoder.name, splits.task, splits.labels, config.method)
-    judged = FinishedModel(finished, ready.tokenizer, splits.task, splits.labels, config.max_tokens)
-    report = _report(config, splits, judged, trained.cost)
-    _draw(draft, report, splits.labels, trained.history)
+    keep_beginnings(draft, config, splits, ready)
+    finished = load_to_score(draft.root, ready.encoder.name, splits.task, ready.labels, config.method)
+    judged = FinishedModel(finished, ready.tokenizer, splits.task, ready.labels, config.max_tokens)
+    report = _report(config, splits, ready, judged, trained.cost)
+    _draw(draft, report, ready.labels, trained.history)
     draft.finish(
         {
             "validation": report.validation.as_json(),
             "test": report.test.as_json(),
             "baselines": report.baselines,
             "beside": {name: asdict(one) | {"change": one.change} for name, one in report.beside.items()},
+            "warnings": report.warnings,
         },
         trained.history,
-        _record(config, ready.encoder.name, splits, started)
+        _record(config, ready.encoder.name, splits, ready.labels, started)
         | {
             "training": asdict(trained.cost),
             "additions": [addition.record(splits.task) for addition in ready.additions],
@@ -195,7 +208,17 @@ def finish(
     return report
 
 
-def _report(config: TrainConfig, splits: Splits, model: FinishedModel, cost: TrainingCost) -> Report:
+def _beginning(config: TrainConfig) -> Encoder:
+    """The encoder that is named, or the run."""
+    if config.from_:
+        return Continued.of(Run.open(config.from_), config.columns, config.out, config.seed)
+    assert config.model is not None  # noqa: S101 - one of them is given
+    return Encoder.open(config.model)
+
+
+def _report(
+    config: TrainConfig, splits: Splits, ready: Prepared, model: FinishedModel, cost: TrainingCost
+) -> Report:
     """Scores of the model as it was read back from disk."""
     validation, test = model.score(splits.validation), model.score(splits.test)
     beside = {}
@@ -203,8 +226,10 @@ def _report(config: TrainConfig, splits: Splits, model: FinishedModel, cost: Tra
         typos = model.score(with_typos(splits.test, config.test_typos)).metrics
         texts = f"test split, {config.test_typos:.0%} of its words misspelt"
         beside["typos"] = Beside(texts, typos, "test split", test.metrics)
+    if isinstance(ready.encoder, Continued):
+        beside["forgetting"] = forgetting(ready.encoder, model)
     baselines = score_baselines(splits.task, splits.train, splits.test, splits.labels)
-    return Report(config.method, validation, test, baselines, cost, beside)
+    return Report(config.method, validation, test, baselines, cost, beside, ready.warnings)
 
 
 def _draw(
@@ -217,13 +242,15 @@ def _draw(
     (draft.root / REPORT_FILE).write_text(markdown, encoding="utf-8")
 
 
-def _record(config: TrainConfig, base_model: str, splits: Splits, started: float) -> dict[str, Any]:
+def _record(
+    config: TrainConfig, base_model: str, splits: Splits, labels: Sequence[str], started: float
+) -> dict[str, Any]:
     """Where a run comes from; its options are recorded beside it."""
     on_gpu = torch.cuda.is_available()
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(time.monotonic() - started, 1),
-        "labels": splits.labels,
+        "labels": labels,
         "data": {
             "path": str(config.data.resolve()),
             "sha256": splits.sha256,

@@ -11,14 +11,12 @@ from pathlib import Path
 from strop.errors import InputError
 from strop.tasks import Example
 
-from .additions import HELD_OUT, Addition, held_out_keys, key
+from .additions import HELD_OUT, KNOWN, Addition, held_out_keys, key
 from .data.rows import read_rows
 from .data.splits import Splits
 from .examples import Columns
 from .finished import FinishedModel
 from .run import Run
-
-KNOWN = "in the data already"
 
 
 def pseudo_labelled(
@@ -30,7 +28,7 @@ def pseudo_labelled(
     ``InputError`` for a file that can't be read, and for a run of another task or other labels.
     """
     run = Run.open(teacher)
-    require_same_question(run, columns, "--teacher")
+    run.require_same_question(columns, "--teacher")
     if sorted(run.labels) != sorted(splits.labels):
         raise InputError(
             f"--teacher {teacher} knows the labels {', '.join(run.labels)}, and the data has"
@@ -55,18 +53,6 @@ def pseudo_labelled(
     ]
     left_out[f"its confidence is below {floor:g}"] = len(asked) - len(sure)
     return Addition(f"teacher {run.root.resolve().name}", sure, dict(left_out))
-
-
-def require_same_question(run: Run, columns: Columns, option: str) -> None:
-    """Raise ``InputError`` for a run of another task, or of pairs where the data has single texts."""
-    if run.task.name != columns.task.name:
-        raise InputError(
-            f"{option} {run.root} was trained for {run.task.name}, not {columns.task.name}; give a run of"
-            " the same task, or its --task"
-        )
-    if (run.columns.pair is None) != (columns.pair is None):
-        one, other = ("single texts", "pairs") if run.columns.pair is None else ("pairs", "single texts")
-        raise InputError(f"{option} {run.root} judges {one}, and the data has {other}; see --pair-column")
 
 
 def _read(path: Path, columns: Columns) -> list[Example]:

@@ -26,6 +26,8 @@ class Beside:
     reference: str
     """What they are compared with."""
     reference_metrics: Mapping[str, float]
+    note: str = ""
+    """How the change is called, and by whom."""
 
     @property
     def change(self) -> dict[str, float]:
@@ -49,6 +51,8 @@ class Report:
     cost: TrainingCost
     beside: Mapping[str, Beside] = field(default_factory=dict)
     """What else the model was asked, by name."""
+    warnings: tuple[str, ...] = ()
+    """What makes a score too good."""
 
     @property
     def model_columns(self) -> Row:
@@ -99,19 +103,23 @@ class Report:
         validation = ", ".join(
             f"{title(name)} {value:.4f}" for name, value in self.validation.metrics.items()
         )
+        start = f", as {Path(settings['from_']).name} left it," if settings["from_"] else ""
         labels = [markdown_table(LABEL_COLUMNS, self.label_rows()), ""] if self.test.labels else []
         beside = markdown_table(self.beside_columns, [one.row() for one in self.beside.values()])
         matrix = f"![Confusion matrix of the test split]({CONFUSION_MATRIX})"
         lines = [
             f"# {Path(settings['out']).name}",
             "",
-            f"{Path(settings['model']).name} fine-tuned on {Path(settings['data']).name}. On the",
+            f"{Path(settings['model']).name}{start} fine-tuned on {Path(settings['data']).name}. On the",
             f"validation split, which chose the checkpoint: {validation}.",
             f"{self.cost}.",
             "",
             markdown_table(self.model_columns, self.model_rows()),
             "",
             *([beside, ""] if self.beside else []),
+            *(f"{one.note}\n" for one in self.beside.values() if one.note),
+            *(f"- {warning}" for warning in self.warnings),
+            *([""] if self.warnings else []),
             *labels,
             f"![Loss curve]({LOSS_CURVE})",
             "",

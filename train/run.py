@@ -86,6 +86,23 @@ class Run:
         """What it was trained for."""
         return self.columns.task
 
+    def require_same_question(self, columns: Columns, option: str) -> None:
+        """Raise ``InputError`` unless data of these columns ask what the run answers.
+
+        ``option`` is the one that names the run.
+        """
+        if self.task.name != columns.task.name:
+            raise InputError(
+                f"{option} {self.root} was trained for {self.task.name}, not {columns.task.name}; give a"
+                " run of the same task, or its --task"
+            )
+        if (self.columns.pair is None) != (columns.pair is None):
+            kinds = ("single texts", "pairs")
+            own, other = kinds if self.columns.pair is None else kinds[::-1]
+            raise InputError(
+                f"{option} {self.root} judges {own}, and the data has {other}; see --pair-column"
+            )
+
     def splits(self) -> Splits:
         """The data of the run; ``InputError`` when it is gone or has changed since."""
         splits = load_splits(self.data, self.columns)

@@ -21,6 +21,8 @@ from .merge import merged_model
 from .methods import METHODS
 
 MODEL_FOLDER = "model"
+START_FOLDER = "start"
+"""The model that a run started from, where it is no other's: that of an earlier run."""
 
 
 def trainable(
@@ -64,6 +66,12 @@ def save_weights(model: PreTrainedModel | PeftModel, root: Path) -> None:
     (folder / "README.md").unlink()  # an unfilled template
 
 
+def weights_folder(root: Path, base_model: str) -> str:
+    """Where a run's weights lie, or what its adapter belongs to: in the run itself, or its base model."""
+    kept = (root / name for name in (MODEL_FOLDER, START_FOLDER))
+    return next((str(folder.resolve()) for folder in kept if folder.is_dir()), base_model)
+
+
 def load_weights(
     root: Path,
     base_model: str,
@@ -77,12 +85,12 @@ def load_weights(
 
     Raises ``InputError`` when the base model or an adapter can't be had, doesn't fit or can't be merged.
     """
-    whole = root / MODEL_FOLDER
-    if not whole.is_dir():
-        return merged_model(base_model, task, labels, Adapter(root / ADAPTER_FOLDER, own_weight), further)
+    folder = weights_folder(root, base_model)
+    if not (root / MODEL_FOLDER).is_dir():
+        return merged_model(folder, task, labels, Adapter(root / ADAPTER_FOLDER, own_weight), further)
     if own_weight != 1.0:
         raise InputError(f"--own-weight is {own_weight}, but {root} has no adapter to weigh; leave it out")
-    return merged_model(str(whole), task, labels, None, further)
+    return merged_model(folder, task, labels, None, further)
 
 
 def load_to_score(
@@ -91,6 +99,6 @@ def load_to_score(
     """The model of a run directory as ``load_weights`` has it, or unmerged if it can't be merged."""
     if not METHODS[method].virtual_tokens:
         return load_weights(root, base_model, task, labels)
-    encoder = Encoder.open(base_model)
+    encoder = Encoder.open(weights_folder(root, base_model))
     model, _ = encoder.model(task, labels)
     return attach(model, Adapter(root / ADAPTER_FOLDER), encoder.name)

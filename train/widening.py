@@ -13,6 +13,7 @@ from .augmentation import KINDS
 from .augmentation.copies import copies_of, texts_of
 from .augmentation.words import places, split
 from .config import TrainConfig
+from .continuing import Continued, replayed
 from .data.splits import Splits
 from .encoder import Encoder
 
@@ -25,7 +26,8 @@ def widen(
     With ``--check`` nothing is translated or labelled. Raises ``InputError`` for a model, run or file that
     an option names and that can't be used.
     """
-    return (*_copies(config, splits, encoder, tokenizer), *_pseudo_labelled(config, splits))
+    replay = [replayed(encoder, splits, config.replay)] if isinstance(encoder, Continued) else []
+    return (*replay, *_copies(config, splits, encoder, tokenizer), *_pseudo_labelled(config, splits))
 
 
 def _copies(
@@ -45,13 +47,13 @@ def _copies(
             share=config.changed_words,
             synonyms=synonyms,
         )
-        yield without(kind.name, copies, held_out)
+        yield _without(kind.name, copies, held_out)
     if config.back_translate:
         from .augmentation.back_translation import BackTranslation
 
         translation = BackTranslation.open(*config.back_translate)
         if not config.check:
-            yield without("back-translation", translation.copies_of(splits.train), held_out)
+            yield _without("back-translation", translation.copies_of(splits.train), held_out)
 
 
 def _pseudo_labelled(config: TrainConfig, splits: Splits) -> Iterator[Addition]:
@@ -70,7 +72,7 @@ def _pseudo_labelled(config: TrainConfig, splits: Splits) -> Iterator[Addition]:
             yield found
 
 
-def without(origin: str, examples: Iterable[Example], held_out: frozenset[tuple[str, ...]]) -> Addition:
+def _without(origin: str, examples: Iterable[Example], held_out: frozenset[tuple[str, ...]]) -> Addition:
     """The examples but for those that the model is judged by."""
     found = list(examples)
     kept = [one for one in found if key(one) not in held_out]

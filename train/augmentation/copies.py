@@ -28,7 +28,7 @@ def copies_of(
         found = {example}
         for number in range(copies):
             texts = [
-                changed(text, kind, Random(_draw(f"{seed}/{kind.name}/{number}/{text}")), share, synonyms)
+                changed(text, kind, Random(draw(f"{seed}/{kind.name}/{number}/{text}")), share, synonyms)
                 for text in texts_of(example)
             ]
             copy = with_texts(example, texts)
@@ -73,5 +73,6 @@ def _lookup(synonyms: Mapping[str, Sequence[str]]) -> Synonyms:
     return lambda word: synonyms.get(word, ())
 
 
-def _draw(key: str) -> int:
+def draw(key: str) -> int:
+    """A number below 2⁶⁴ that follows from a text alone, evenly spread."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8])

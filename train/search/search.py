@@ -76,7 +76,7 @@ def search(config: TrainConfig, splits: Splits, console: Console) -> Report:
     report = SearchReport(config.chosen_by, study.trials, best, study.importances(), str(read_host()))
     console.print(report.table())
     report.write(folder, config.out.name)
-    winner = replace(config, **best.options, model=encoder.name)
+    winner = replace(config, **best.options, model=None if config.from_ else encoder.name)
     (folder / BEST_FILE).write_text(to_toml(winner, report.headline), encoding="utf-8")
     console.print(f"{report.headline}; as options: {folder / BEST_FILE}")
     return _finish(draft, winner, splits, folder / str(best.number), report, started)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from pathlib import Path
 
 from ..config import TrainConfig
 from .options import SearchOptions
@@ -17,10 +18,14 @@ def to_toml(config: TrainConfig, comment: str) -> str:
     It names the run that it would make, so that it can be read as it is; ``--out`` names another.
     """
     values = {
-        one.name: getattr(config, one.name)
+        one.name.rstrip("_"): _plain(getattr(config, one.name))
         for one in fields(config)
         if one.name not in ELSEWHERE and getattr(config, one.name) != one.default
     }
     values |= {"data": str(config.data.resolve()), "out": f"{config.out.resolve()}-again"}
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
     return "\n".join((f"# {comment}", "[train]", *lines)) + "\n"
+
+
+def _plain(value: object) -> object:
+    return str(value.resolve()) if isinstance(value, Path) else value
