@@ -23,6 +23,7 @@ class EmbeddingTask(Task):
     pooled = True
     several = True
     together = True
+    rewording = "never"
     call = "Embed"
     tensors = MappingProxyType({"embedding": "FP32"})
     wide = ("embedding",)

@@ -64,6 +64,7 @@ class QuestionAnswering(Task):
     per_token = True
     several = True
     windowed = True
+    rewording = "never"
     fewest_tokens = FEWEST
     call = "Answer"
     tensors = MappingProxyType({"answer": "BYTES"})
