@@ -1,6 +1,5 @@
 """What is trained of a model, and how it lies in a run directory: an adapter, or a whole model."""
 
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,11 +40,11 @@ def trainable(
     head = HEADS[task.head]
     settings.task_type = TaskType(head.adapter_type)
     # All of it, also where the encoder came with a part: a sentence encoder's pooler was never used.
-    whole = [name for name, _ in model.named_modules() if name.split(".")[-1] in head.modules]
+    parts = {name.split(".")[-1] for name, _ in model.named_modules()}
+    whole = [name for name in head.modules if name in parts]
     settings.modules_to_save = whole  # type: ignore[attr-defined]
     if whole:
-        names = "|".join(map(re.escape, whole))
-        settings.exclude_modules = rf"(.*\.)?({names})(\..*)?"  # type: ignore[attr-defined]
+        settings.exclude_modules = rf"(.*\.)?({'|'.join(whole)})(\..*)?"  # type: ignore[attr-defined]
     try:
         return get_peft_model(model, settings)
     except ValueError as error:

@@ -1,6 +1,7 @@
 """The methods: each trains, goes on exactly, and answers from disk as it did in memory."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -11,7 +12,7 @@ import pytest
 import torch
 from peft import PeftModel
 from torch import Tensor
-from transformers import set_seed
+from transformers import AutoModel, set_seed
 
 from strop.errors import InputError
 from strop.tasks import TASKS, Example
@@ -138,6 +139,24 @@ def test_what_is_saved_answers_as_what_was_trained(
         expected = model(**inputs).logits
         found = load_to_score(tmp_path, encoder.name, TASK, LABELS, method)(**inputs).logits
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_whole_head_is_trained_and_kept_also_of_an_encoder_without_a_pooler(
+    tmp_path: Path, tiny_encoder: Path
+) -> None:
+    whole = shutil.copytree(tiny_encoder, tmp_path / "base")
+    AutoModel.from_pretrained(tiny_encoder, add_pooling_layer=False).save_pretrained(whole)
+    for base in (tiny_encoder, whole):
+        encoder = Encoder.open(str(base))
+        model = trainable(encoder, TASK, LABELS, _config(base, tmp_path), 10)
+        assert isinstance(model, PeftModel)
+        head = [
+            name for name, one in model.named_parameters() if one.requires_grad and "layer." not in name
+        ]
+        assert {"pooler" in name or "classifier" in name for name in head} == {True}
+        assert sum("pooler" in name for name in head) == 2  # its weight and bias, and nothing beside them
+        save_weights(model, tmp_path)
+        load_to_score(tmp_path, encoder.name, TASK, LABELS, "lora")
 
 
 def test_adalora_ends_with_the_rank_that_was_asked_for(tmp_path: Path, tiny_encoder: Path) -> None:
