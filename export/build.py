@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strop.errors import InputError
 from strop.host import read_host, read_versions
+from strop.staging import staged
 
 from .bundle import Encoded, GoldenExample, Manifest, Session, Variant, count_windows
 from .bundle.golden import write_golden
@@ -28,7 +29,7 @@ from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source
 from .trained import base_name, further_adapters
 from .workshop import BY_EXPORTER, Progress, Workshop
-from .writer import seal, staged
+from .writer import seal
 
 PROVIDER = "CPUExecutionProvider"
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "transformers")

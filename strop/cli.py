@@ -20,6 +20,7 @@ from .errors import InputError, StropError
 COMMANDS = {
     "data": ("strop.train.data.command:app", "Make, check and split labelled data."),
     "train": ("strop.train.command:train", "Labelled data to a run: fine-tune an encoder."),
+    "merge": ("strop.train.merged:merge", "A run to a model folder that transformers loads."),
     "export": ("strop.export.command:export", "A run to a bundle of measured, gated variants."),
     "inspect": ("strop.export.inspect.command:inspect", "What a bundle is, and whether that is true."),
     "sign": ("strop.export.inspect.command:sign", "Vouch for a bundle with your key."),

@@ -32,7 +32,7 @@ def one_line(done, code):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "data", "train", "export", "inspect", "sign", "serve", "query", "bench", "tune"),
+        *("", "data", "train", "merge", "export", "inspect", "sign", "serve", "query", "bench", "tune"),
         *("data split", "data check", "data redact", "bench-serve", "demo"),
     ],
 )

@@ -25,6 +25,7 @@ FOUNDATION = (
     "strop.host",
     "strop.lazy",
     "strop.options",
+    "strop.staging",
     "strop.tasks",
 )
 

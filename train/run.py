@@ -114,7 +114,7 @@ class Run:
         return splits
 
     def merged_model(self, further: Sequence[Adapter] = (), own_weight: float = 1.0) -> "PreTrainedModel":
-        """The classifier, adapters merged, in eval mode, with eager attention, on the CPU.
+        """The model with its head, adapters merged, in eval mode, with eager attention, on the CPU.
 
         ``further`` adapters are added to the run's own, which counts ``own_weight`` times.
         """

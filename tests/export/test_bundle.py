@@ -10,7 +10,8 @@ from strop.errors import InputError
 from strop.export.bundle import Bundle, GoldenExample, Manifest, PackedLayout, Variant
 from strop.export.bundle.files import unlisted_files
 from strop.export.bundle.golden import read_golden, write_golden
-from strop.export.writer import seal, staged
+from strop.export.writer import seal
+from strop.staging import staged
 
 VARIANT = Variant(
     name="fp32",

@@ -1,0 +1,40 @@
+"""``strop merge``: a run to a folder that transformers loads, as if it had been trained whole."""
+
+from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from strop.staging import staged
+
+from .run import TOKENIZER_FOLDER, Run
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class MergeConfig:
+    """Which run, and where its model goes."""
+
+    run: Path
+    """The run directory that strop train wrote."""
+    _: KW_ONLY
+    out: Path
+    """Folder for the model and its tokenizer; it must not exist yet."""
+
+
+def merge(config: MergeConfig) -> None:
+    """Write a run's model, its adapter merged, and its tokenizer as a Hugging Face folder.
+
+    transformers' Auto classes load it, and strop train takes it as --model. fp32, and whole or not at all.
+    """
+    with staged(config.out) as stage:
+        run = Run.open(config.run)
+        model = run.merged_model()
+        from transformers import AutoTokenizer
+
+        model.save_pretrained(stage)
+        AutoTokenizer.from_pretrained(run.root / TOKENIZER_FOLDER).save_pretrained(stage)
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    console.print(f"model: {config.out}")
+    console.print(f"loads: transformers.{type(model).__name__}.from_pretrained({str(config.out)!r})")
