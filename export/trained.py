@@ -84,6 +84,11 @@ def open_trained(config: ExportConfig) -> Trained:
     if is_adapter(config.run):
         return PeftFolder.open(config)
     run = Run.open(config.run)
+    if not run.task.served:
+        raise InputError(
+            f"{run.root} was trained for {run.task.name}, which Strop can't export or serve yet; write its"
+            f" model as a folder that transformers loads: strop merge {run.root} --out FOLDER"
+        )
     for name in ("base", "data", "labels", "max_tokens"):
         if getattr(config, name):
             raise InputError(f"{flag(name)} is for a peft folder, and {run.root} is a run; leave it out")

@@ -161,3 +161,68 @@ def save_tiny_encoder(folder: Path, model_type: str) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         AutoModel.from_config(config).save_pretrained(folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers, 32 wide, with a byte-level tokenizer and a chat template."""
+    folder = tmp_path_factory.mktemp("tiny_decoder")
+    save_tiny_decoder(folder, "llama", CHAT_TEMPLATE)
+    return folder
+
+
+@pytest.fixture
+def make_decoder() -> Callable[..., None]:
+    """Makes a tiny decoder of a model type, such as ``gpt2``, in a folder, with or without a template."""
+    return save_tiny_decoder
+
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}</s>\n{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def save_tiny_decoder(folder: Path, model_type: str, template: str | None = None, **sizes: object) -> None:
+    """Save a random causal language model of a family, and a tokenizer of bytes and the words."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    from strop.train.encoder import quieten
+
+    quieten()
+    special = ("<pad>", "<s>", "</s>")
+    pieces = [*special, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE({piece: number for number, piece in enumerate(pieces)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    saved = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",  # noqa: S106
+        bos_token="<s>",  # noqa: S106
+        eos_token="</s>",  # noqa: S106
+    )
+    saved.add_tokens([word for word in (*NEUTRAL, *sum(WORDS.values(), ())) if len(word) > 1])
+    saved.chat_template = template
+    saved.save_pretrained(folder)
+    config = AutoConfig.for_model(
+        model_type,
+        **{
+            "vocab_size": len(saved),
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "intermediate_size": 64,
+            "max_position_embeddings": 128,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "pad_token_id": None,
+            "initializer_range": 0.1,
+        }
+        | sizes,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        AutoModelForCausalLM.from_config(config).save_pretrained(folder)

@@ -145,6 +145,6 @@ class ProgressBar(TrainerCallback):
         if logs and "loss" in logs:
             self._bar.update(self._task, loss=f"{logs['loss']:.3f}")
         if logs and "eval_loss" in logs:
-            names = ("loss", *self._metrics)
+            names = dict.fromkeys(("loss", *self._metrics))
             found = ", ".join(f"{title(name)} {logs[f'eval_{name}']:.4f}" for name in names)
             self._console.print(f"step {state.global_step} of {state.max_steps}: validation {found}")

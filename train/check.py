@@ -26,8 +26,9 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
     Raises ``InputError`` as training would, and ``StropError`` where the memory doesn't suffice.
     """
     ready = prepare(config, splits)
+    outputs = f"{len(ready.labels)} outputs" if ready.labels else "whose outputs are tokens"
     sizes = (f"{len(ready.encoded[name].examples):,} {name}" for name in SPLITS)
-    console.print(f"data:   {', '.join(sizes)}; {splits.task.name}, {len(ready.labels)} outputs")
+    console.print(f"data:   {', '.join(sizes)}; {splits.task.name}, {outputs}")
     for addition in ready.additions:
         console.print(f"        {addition}")
     for warning in ready.warnings:
@@ -48,7 +49,7 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
         need = estimate_memory(
             ready.model,
             rows_of(train.items, train.counts, splits.task),
-            ready.encoder.config.pad_token_id,
+            ready.encoder.pad_token_id,
             ready.objective,
             config,
         )

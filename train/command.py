@@ -50,4 +50,5 @@ def train(config: TrainConfig) -> None:
         console.print(f"warning: {warning}")
     console.print(str(report.cost))
     console.print(f"run:  {config.out}")
-    console.print(f"next: strop export {config.out}")
+    last = "export {}" if splits.task.served else "merge {} --out FOLDER"
+    console.print(f"next: strop {last.format(config.out)}")

@@ -44,7 +44,7 @@ class Continued(Encoder):
         Raises ``InputError`` for a run of another task, and where its model or its data can't be had.
         """
         run.require_same_question(columns, "--from")
-        config = Encoder.open(weights_folder(run.root, run.base_model)).config
+        config = Encoder.open(weights_folder(run.root, run.base_model), run.task).config
         return cls(run.base_model, config, run, run.splits(), (out / START_FOLDER).resolve(), seed)
 
     @property

@@ -1,12 +1,14 @@
-"""The encoder to start from: a Hugging Face folder or hub id, checked before anything is trained."""
+"""The model to start from: a Hugging Face folder or hub id, checked before anything is trained."""
 
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
+import torch
 import transformers
 from safetensors import SafetensorError
 from transformers import (
@@ -15,6 +17,10 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+)
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 from transformers.utils.logging import disable_progress_bar
 
@@ -36,6 +42,11 @@ def first_position(config: PretrainedConfig) -> int:
     return int(config.pad_token_id) + 1 if config.model_type in OFFSET_POSITIONS else 0
 
 
+def pad_token_id(config: PretrainedConfig) -> int:
+    """What a batch is filled up with; any token will do where the family has none, for it is masked."""
+    return int(getattr(config, "pad_token_id", None) or 0)
+
+
 def tells_pairs_apart(config: PretrainedConfig) -> bool:
     """Whether it embeds which text of a pair a token is of, beside the separator between them."""
     return int(getattr(config, "type_vocab_size", 1)) > 1
@@ -52,17 +63,18 @@ def quieten() -> None:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A model that Strop can fine-tune, export and serve."""
+    """A model that Strop can fine-tune, export and serve; of a task that isn't served, also a decoder."""
 
     name: str
     """A hub id, or a folder's absolute path."""
     config: PretrainedConfig
 
     @classmethod
-    def open(cls, name: str) -> Self:
+    def open(cls, name: str, task: Task | None = None) -> Self:
         """Read the configuration of a folder or hub id.
 
-        Raises ``InputError`` when it can't be had or is of a family that can't be exported.
+        Raises ``InputError`` when it can't be had, or is of a family that ``task`` can't be learnt with or,
+        without one, that can't be exported.
         """
         quieten()
         folder = Path(name).expanduser()
@@ -74,7 +86,9 @@ class Encoder:
             config = AutoConfig.from_pretrained(name)
         except UNREADABLE as error:
             raise _unreadable(name, error) from error
-        if config.model_type not in PACKABLE:
+        if task is not None and HEADS[task.head].decoder:
+            _require_decoder(name, config)
+        elif config.model_type not in PACKABLE:
             raise InputError(
                 f"model {name} is of type {config.model_type!r}, which is refused: packed export"
                 " needs an encoder that takes a 4-D attention mask and position ids; use one of"
@@ -84,8 +98,14 @@ class Encoder:
 
     @property
     def longest(self) -> int:
-        """Tokens that it has positions for."""
-        return int(self.config.max_position_embeddings) - first_position(self.config)
+        """Tokens that it has positions for; no bound where it needs none."""
+        positions = getattr(self.config, "max_position_embeddings", None)
+        return sys.maxsize if positions is None else int(positions) - first_position(self.config)
+
+    @property
+    def pad_token_id(self) -> int:
+        """See ``pad_token_id``."""
+        return pad_token_id(self.config)
 
     def require_tokens(self, tokens: int, extra: int = 0) -> None:
         """Raise ``InputError`` when texts of ``tokens`` tokens behind ``extra`` ones are too long."""
@@ -114,15 +134,21 @@ class Encoder:
         Those come out different each time, so whoever trains must keep them whole. Raises
         ``InputError`` when the weights can't be read or lack a part of the encoder.
         """
-        options: dict[str, Any] = {} if attention is None else {"attn_implementation": attention}
         head = HEADS[task.head]
+        # Many a decoder is stored in half precision, in which small steps would be lost.
+        options: dict[str, Any] = {"dtype": torch.float32}
+        if attention is not None:
+            options["attn_implementation"] = attention
+        if labels:
+            options |= {
+                "num_labels": len(labels),
+                "label2id": {label: number for number, label in enumerate(labels)},
+                "id2label": dict(enumerate(labels)),
+                "problem_type": head.problem_type,
+            }
         try:
             model, loading = getattr(transformers, head.model_class).from_pretrained(
                 self.name,
-                num_labels=len(labels),
-                label2id={label: number for number, label in enumerate(labels)},
-                id2label=dict(enumerate(labels)),
-                problem_type=head.problem_type,
                 ignore_mismatched_sizes=True,  # another number of labels before: a new head
                 output_loading_info=True,
                 **head.model_options(self.config),
@@ -135,9 +161,20 @@ class Encoder:
         if lacking := heads.difference(head.modules):
             raise InputError(
                 f"model {self.name} lacks the weights of its {', '.join(sorted(lacking))};"
-                " give a whole pretrained encoder"
+                " give a whole pretrained model"
             )
         return model, tuple(sorted(heads))
+
+
+def _require_decoder(name: str, config: PretrainedConfig) -> None:
+    """Raise ``InputError`` unless each token of a text is told from those before it alone."""
+    kind = config.model_type
+    # transformers makes causal models of encoders, too, whose tokens see what they are to tell.
+    if kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES or kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise InputError(
+            f"model {name} is of type {kind!r}, which is no decoder; give a causal language model, such as"
+            " one of the families llama, qwen2, mistral, gemma2, gpt2"
+        )
 
 
 def _unreadable(name: str, error: Exception) -> InputError:

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from rich.console import Console
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback, set_seed
 
 from strop.host import read_host, read_versions
+from strop.tasks import Task
 
 from .additions import Addition, read_additions, write_additions
 from .augmentation.copies import with_typos
@@ -72,7 +74,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     if config.compile:
         require_compiler()
     torch.set_num_threads(config.thread_count)
-    encoder = _beginning(config)
+    encoder = _beginning(config, splits.task)
     labels = joined_labels(encoder.run, splits.labels) if isinstance(encoder, Continued) else splits.labels
     encoder.require_tokens(config.max_tokens, config.extra_tokens)
     tokenizer = encoder.tokenizer()
@@ -82,7 +84,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     added = [example for addition in additions for example in addition.examples]
     parts = {**splits.parts, "train": (*splits.train, *added)}
     encoded = {
-        name: EncodedSplit.of(
+        name: HEADS[splits.task.head].encode(
             part,
             tokenizer,
             splits.task,
@@ -160,7 +162,7 @@ def train_prepared(
             ready.encoded["validation"],
             task=splits.task,
             labels=ready.labels,
-            pad_token_id=ready.encoder.config.pad_token_id,
+            pad_token_id=ready.encoder.pad_token_id,
             objective=ready.objective,
             config=config,
             out=config.out,
@@ -182,7 +184,7 @@ def finish(
 
     ``started`` is when, by the monotonic clock; ``further`` facts join the record.
     """
-    _console().print("scoring the validation and test splits, and two baselines")
+    _console().print("scoring the validation and test splits, and baselines")
     ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     keep_beginnings(draft, config, splits, ready)
     finished = load_to_score(draft.root, ready.encoder.name, splits.task, ready.labels, config.method)
@@ -208,18 +210,18 @@ def finish(
     return report
 
 
-def _beginning(config: TrainConfig) -> Encoder:
+def _beginning(config: TrainConfig, task: Task) -> Encoder:
     """The encoder that is named, or the run."""
     if config.from_:
         return Continued.of(Run.open(config.from_), config.columns, config.out, config.seed)
     assert config.model is not None  # noqa: S101 - one of them is given
-    return Encoder.open(config.model)
+    return Encoder.open(config.model, task)
 
 
 def _report(
     config: TrainConfig, splits: Splits, ready: Prepared, model: FinishedModel, cost: TrainingCost
 ) -> Report:
-    """Scores of the model as it was read back from disk."""
+    """Scores of the model as it was read back from disk, beside what it must beat."""
     validation, test = model.score(splits.validation), model.score(splits.test)
     beside = {}
     if config.test_typos:
@@ -228,14 +230,31 @@ def _report(
         beside["typos"] = Beside(texts, typos, "test split", test.metrics)
     if isinstance(ready.encoder, Continued):
         beside["forgetting"] = forgetting(ready.encoder, model)
-    baselines = score_baselines(splits.task, splits.train, splits.test, splits.labels)
-    return Report(config.method, validation, test, baselines, cost, beside, ready.warnings)
+    if HEADS[splits.task.head].pretrained:
+        before, _ = ready.encoder.model(splits.task, ready.labels)
+        untrained = replace(model, model=before.train(False))
+        name = f"{Path(ready.encoder.name).name}, not fine-tuned"
+        baselines = {name: untrained.score(splits.test).metrics}
+    else:
+        baselines = dict(score_baselines(splits.task, splits.train, splits.test, splits.labels))
+    return Report(
+        config.method,
+        validation,
+        test,
+        baselines,
+        cost,
+        splits.task.lower_is_better,
+        beside,
+        ready.warnings,
+    )
 
 
 def _draw(
     draft: Draft, report: Report, labels: Sequence[str], history: Sequence[Mapping[str, Any]]
 ) -> None:
-    draw_loss_curve(draft.root / LOSS_CURVE, history, list(report.test.metrics))
+    # Errors are on a scale of their own, and most are the loss in another form.
+    drawn = [name for name in report.test.metrics if name not in report.lower_is_better]
+    draw_loss_curve(draft.root / LOSS_CURVE, history, drawn)
     if report.test.confusion:
         draw_confusion_matrix(draft.root / CONFUSION_MATRIX, report.test, labels)
     markdown = report.markdown(draft.settings)

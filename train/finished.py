@@ -10,7 +10,8 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from strop.tasks import Example, Floats, Label, Task
 
 from .batches import EncodedSplit
-from .encoder import tells_pairs_apart
+from .encoder import pad_token_id, tells_pairs_apart
+from .heads import HEADS
 from .predict import predict
 from .run import Run
 from .scores import Scores
@@ -39,7 +40,7 @@ class FinishedModel:
         self, examples: Sequence[Example], *, labelled: bool = True
     ) -> tuple[EncodedSplit, list[Floats]]:
         """The examples as the model saw them, and the task's output for each input."""
-        encoded = EncodedSplit.of(
+        encoded = HEADS[self.task.head].encode(
             examples,
             self.tokenizer,
             self.task,
@@ -48,7 +49,7 @@ class FinishedModel:
             token_types=tells_pairs_apart(self.model.config),
             labelled=labelled,
         )
-        pad = int(self.model.config.pad_token_id)
+        pad = pad_token_id(self.model.config)
         return encoded, predict(self.model, encoded.items, self.task, pad)
 
     def guess(self, examples: Sequence[Example]) -> list[tuple[Label, float]]:

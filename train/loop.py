@@ -35,7 +35,6 @@ from .processes import is_main, process_count
 from .run import CHECKPOINTS_FOLDER, TENSORBOARD_FOLDER
 from .trainer import StropTrainer
 
-EVALUATION_BATCH = 64
 LOG_EVERY = 10
 TRACKERS: Mapping[str, Callable[[], bool]] = {"wandb": is_wandb_available, "mlflow": is_mlflow_available}
 """Experiment trackers that are told everything where they are installed."""
@@ -146,7 +145,7 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         output_dir=str(checkpoints),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=EVALUATION_BATCH,
+        per_device_eval_batch_size=HEADS[config.columns.task.head].evaluation_batch,
         learning_rate=config.peak_learning_rate,
         lr_scheduler_type="linear",
         warmup_steps=int(config.warmup_share * steps),

@@ -19,9 +19,6 @@ from .attach import attach, settings_of
 from .encoder import Encoder
 from .heads import HEADS, Head, logits_of
 
-# Largest absolute difference of a logit between an adapter beside its base and merged into it.
-TOLERANCE = 1e-4
-
 
 def merged_model(
     base_model: str,
@@ -36,7 +33,7 @@ def merged_model(
     ``base_model`` itself. Raises ``InputError`` for a base or an adapter that can't be had, doesn't
     fit or can't be merged, and ``StropError`` when merging changes an adapter's answers.
     """
-    encoder = Encoder.open(base_model)
+    encoder = Encoder.open(base_model, task)
     _require_one_base(encoder.name, own, further)
     model, untrained = encoder.model(task, labels, attention="eager")
     # Half precision would round a small delta away.
@@ -84,10 +81,10 @@ def _merge_alone(model: PreTrainedModel, head: Head, adapter: Adapter, base: str
         except (AttributeError, NotImplementedError, ValueError) as error:
             raise _unmergeable(adapter, f"peft can't ({error})") from error
         difference = float((logits_of(head, merged, inputs) - before).abs().max())
-    if not difference <= TOLERANCE:
+    if not difference <= head.tolerance:
         raise StropError(
             f"merging adapter {adapter.folder} moves its logits by {difference:.2g}, more than"
-            f" {TOLERANCE:g}; give it in fp32, or an adapter of another method"
+            f" {head.tolerance:g}; give it in fp32, or an adapter of another method"
         )
     return _Part(adapter.weight, merged, whole)
 

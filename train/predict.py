@@ -10,9 +10,7 @@ from strop.tasks import Floats, Outputs, Task
 
 from .batches import Collator, Item, longest_first
 from .device import best_device
-from .heads import HEADS, logits_of
-
-BATCH = 64
+from .heads import HEADS
 
 
 def predict(model: nn.Module, items: Sequence[Item], task: Task, pad_token_id: int) -> list[Floats]:
@@ -25,13 +23,14 @@ def predict(model: nn.Module, items: Sequence[Item], task: Task, pad_token_id: i
     order = longest_first(rows)
     outputs = [np.empty(0, dtype=np.float32)] * len(items)
     with torch.inference_mode():
-        for start in range(0, len(order), BATCH):
-            places = order[start : start + BATCH]
+        for start in range(0, len(order), head.evaluation_batch):
+            places = order[start : start + head.evaluation_batch]
             batch = collate([rows[place] for place in places])
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
-            logits = logits_of(head, model, on_device).float().cpu().numpy()
+            logits, _ = head.answers(model, on_device)
+            kept = head.summary(logits, on_device["labels"]).cpu().numpy()
             chosen = [items[place] for place in places]
-            for place, output in zip(places, unpadded(task.activate(logits), chosen), strict=True):
+            for place, output in zip(places, unpadded(task.activate(kept), chosen), strict=True):
                 outputs[place] = output
     return outputs
 

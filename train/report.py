@@ -1,6 +1,6 @@
 """The report of a run: how good it is by label, and how far above what costs nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ class Report:
     baselines: Mapping[str, Mapping[str, float]]
     """The same metrics on the test split."""
     cost: TrainingCost
+    lower_is_better: Sequence[str] = ()
+    """The metrics that measure errors."""
     beside: Mapping[str, Beside] = field(default_factory=dict)
     """What else the model was asked, by name."""
     warnings: tuple[str, ...] = ()
@@ -73,8 +75,11 @@ class Report:
 
     def _baseline_row(self, name: str) -> Row:
         metrics = self.baselines[name]
-        lead = _changes({metric: self.test.metrics[metric] - value for metric, value in metrics.items()})
-        return (name, *_figures(metrics), lead)
+        ahead = {
+            metric: (-1 if metric in self.lower_is_better else 1) * (self.test.metrics[metric] - value)
+            for metric, value in metrics.items()
+        }
+        return (name, *_figures(metrics), _changes(ahead))
 
     @property
     def beside_columns(self) -> tuple[str, ...]:

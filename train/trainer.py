@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
-from .heads import Head, logits_of
+from .heads import Head
 from .losses.adversary import Adversary
 from .losses.objective import Objective
 
@@ -70,9 +70,10 @@ class StropTrainer(Trainer):
     ) -> Any:
         """The objective in training; the head's own loss in evaluation, so that runs compare."""
         if not model.training:
-            logits = logits_of(self._head, model, inputs)
-            loss = self._head.loss(logits, inputs["labels"])
-            return (loss, {"loss": loss, "logits": logits}) if return_outputs else loss
+            logits, labels = self._head.answers(model, inputs)
+            loss = self._head.loss(logits, labels)
+            kept = self._head.summary(logits, inputs["labels"])
+            return (loss, {"loss": loss, "logits": kept}) if return_outputs else loss
         loss = self._objective(model, inputs)
         return loss * self._adversary.weight if self._adversary else loss
 

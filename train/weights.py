@@ -98,6 +98,6 @@ def load_to_score(
     """The model of a run directory as ``load_weights`` has it, or unmerged if it can't be merged."""
     if not METHODS[method].virtual_tokens:
         return load_weights(root, base_model, task, labels)
-    encoder = Encoder.open(weights_folder(root, base_model))
+    encoder = Encoder.open(weights_folder(root, base_model), task)
     model, _ = encoder.model(task, labels)
     return attach(model, Adapter(root / ADAPTER_FOLDER), encoder.name)

@@ -5,6 +5,7 @@ A task is one file here; train, export, serve and bench ask it and know no task 
 
 from collections.abc import Mapping
 
+from .causal_lm import CausalLM
 from .multi_label import MultiLabelClassification
 from .question_answering import QuestionAnswering
 from .regression import Regression
@@ -38,6 +39,7 @@ TASKS: Mapping[str, Task] = {
         SentenceEmbedding(),
         SentenceSimilarity(),
         QuestionAnswering(),
+        CausalLM(),
     )
 }
 

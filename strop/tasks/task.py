@@ -103,6 +103,8 @@ class Task(ABC):
     rewording: ClassVar[Literal["freely", "in place", "never"]] = "freely"
     """How words of a text may be changed with its label still right: moved, put in and left out, or only
     each replaced by another."""
+    served: ClassVar[bool] = True
+    """Whether a run can be exported and served; if not, it can be trained and merged."""
     call: ClassVar[str] = "Classify"
     """The typed call that answers it."""
     tensors: ClassVar[Mapping[str, str]]

@@ -5,11 +5,10 @@ A task names its head; what a label or an answer is, the task itself says, witho
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
-
 from .classification import ManyLabels, OneClass, Score, TokenClasses
 from .embedding import Contrast, Cosent
-from .head import Head
+from .head import Head, logits_of
+from .language import CausalLM
 from .span import SpanOfTokens
 
 HEADS: Mapping[str, Head] = {
@@ -22,14 +21,8 @@ HEADS: Mapping[str, Head] = {
         Contrast(),
         Cosent(),
         SpanOfTokens(),
+        CausalLM(),
     )
 }
-
-
-def logits_of(head: Head, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """What the head makes of a batch, whose ``labels``, if it has any, the model doesn't see."""
-    inputs = {name: rows for name, rows in batch.items() if name != "labels"}
-    return head.logits(model(**inputs), batch["attention_mask"])
-
 
 __all__ = ["HEADS", "Head", "logits_of"]

@@ -1,13 +1,16 @@
 """What a head is: the contract by which every model is trained, taught and exported."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from torch import Tensor
-from transformers import PretrainedConfig
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from strop.tasks import IGNORED
+from strop.tasks import IGNORED, Example, Task
+
+from ..batches import EncodedSplit
 
 
 class Head(ABC):
@@ -26,9 +29,44 @@ class Head(ABC):
     modules: ClassVar[tuple[str, ...]] = ("classifier",)
     """The parts that an encoder may come without: they are then new, and always trained whole."""
 
+    decoder: ClassVar[bool] = False
+    """Whether it stands on a model whose tokens see only what came before them, not on an encoder."""
+    pretrained: ClassVar[bool] = False
+    """Whether a model brings it along, so that it answers before it is fine-tuned."""
+    tolerance: ClassVar[float] = 1e-4
+    """Largest absolute difference of a logit between an adapter beside its base and merged into it."""
+    evaluation_batch: ClassVar[int] = 64
+    """Texts that are judged at a time."""
+    options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """What else the model is told in each call."""
+
     def model_options(self, config: PretrainedConfig) -> Mapping[str, Any]:
         """What its model class is to be loaded with besides."""
         return {}
+
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: PreTrainedTokenizerFast,
+        task: Task,
+        labels: Sequence[str],
+        max_tokens: int,
+        *,
+        token_types: bool = False,
+        labelled: bool = True,
+    ) -> EncodedSplit:
+        """The examples of a split as items; see ``EncodedSplit.of``."""
+        return EncodedSplit.of(
+            examples, tokenizer, task, labels, max_tokens, token_types=token_types, labelled=labelled
+        )
+
+    def answers(self, model: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """The logits of a batch and the labels that ``loss`` compares them with, place by place."""
+        return logits_of(self, model, batch), batch["labels"]
+
+    def summary(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """What is kept of the logits of ``answers`` to be scored, for inputs with these ``labels``."""
+        return logits.float()
 
     def logits(self, outputs: Any, mask: Tensor) -> Tensor:
         """[n, outputs] or [n, tokens, outputs] from what the model gave for inputs whose real tokens
@@ -48,3 +86,9 @@ class Head(ABC):
 def labelled(labels: Tensor) -> Tensor:
     """Where there is a label, of the labels' own shape: ids may be ``IGNORED``, numbers NaN."""
     return ~labels.isnan() if labels.is_floating_point() else labels != IGNORED
+
+
+def logits_of(head: Head, model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
+    """What the head makes of a batch, whose ``labels``, if it has any, the model doesn't see."""
+    inputs = {name: rows for name, rows in batch.items() if name != "labels"}
+    return head.logits(model(**inputs, **head.options), batch["attention_mask"])

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from strop.errors import InputError
 
-from ..heads import Head, logits_of
+from ..heads import Head
 from .classes import balanced_weights, class_counts, class_loss, divergence
 from .options import LossOptions
 
@@ -18,7 +18,7 @@ Objective = Callable[[nn.Module, Mapping[str, Tensor]], Tensor]
 
 def own_objective(head: Head) -> Objective:
     """The head's own loss, without any option."""
-    return lambda model, batch: head.loss(logits_of(head, model, batch), batch["labels"])
+    return lambda model, batch: head.loss(*head.answers(model, batch))
 
 
 def make_objective(options: LossOptions, head: Head, labels: Sequence[object], classes: int) -> Objective:
@@ -41,14 +41,13 @@ def make_objective(options: LossOptions, head: Head, labels: Sequence[object], c
     )
 
     def once(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-        return loss(logits_of(head, model, batch), batch["labels"])
+        return loss(*head.answers(model, batch))
 
     def twice(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
         """The mean loss of two dropout passes, and how far they are apart, as R-Drop weighs it."""
-        labels = batch["labels"]
         doubled = {name: torch.cat((rows, rows)) for name, rows in batch.items()}
-        logits = logits_of(head, model, doubled)
+        logits, labels = head.answers(model, doubled)
         first, second = logits.chunk(2)
-        return loss(logits, doubled["labels"]) + options.r_drop * divergence(first, second, labels)
+        return loss(logits, labels) + options.r_drop * divergence(first, second, labels.chunk(2)[0])
 
     return twice if options.r_drop else once

@@ -2,6 +2,7 @@
 
 from peft import LoraConfig
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from .options import MethodOptions
 
@@ -13,6 +14,8 @@ def lora(options: MethodOptions, model: PreTrainedModel, steps: int) -> LoraConf
         lora_alpha=options.alpha,
         lora_dropout=options.lora_dropout,
         target_modules="all-linear",
+        # As GPT-2 keeps its weights: transposed.
+        fan_in_fan_out=any(isinstance(one, Conv1D) for one in model.modules()),
     )
 
 
