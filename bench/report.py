@@ -16,9 +16,8 @@ from .config import BenchConfig
 from .cost.machine import dollars_per_million
 from .cost.price_book import Machine, doubt
 from .run import Measured
-from .statistics import BUCKETS
 
-SCHEMA = "strop.bench/2"
+SCHEMA = "strop.bench/3"
 LOCAL = ("localhost", "127.", "[::1]", "unix:")
 
 
@@ -78,13 +77,18 @@ class Report:
                 found.append(f"{name}: the client was the limit, not the server: {limit}")
             if phase.loop == "closed" and phase.summary.errors:
                 found.append(f"{name}: failed calls: {dict(phase.summary.errors)}")
+            # A rate that is too high drifts by nature.
+            if phase.failure is None and phase.summary.drift and phase.summary.drift.matters:
+                found.append(f"{name}: {phase.summary.drift}; more --seconds may show where it settles")
+            if phase.summary.outliers:
+                found.append(f"{name}: {phase.summary.outliers}")
         if self.accuracy and self.accuracy.changed:
             found.append(f"{self.accuracy.changed} texts got another answer when asked again")
         doubts = (doubt(machine, self.created.date()) for machine in self.machines)
         return found + [doubt for doubt in doubts if doubt]
 
     def to_json(self) -> str:
-        """The report as ``strop.bench/2``: seconds, texts per second and US dollars throughout."""
+        """The report as ``strop.bench/3``: seconds, texts per second and US dollars throughout."""
         first = self.measured.first
         return json.dumps(
             {
@@ -103,7 +107,6 @@ class Report:
                 "conditions": self.conditions,
                 "sustained_rate": self.rate,
                 "lengths": dict(sorted(self.lengths.items())),
-                "histogram_bounds": BUCKETS.tolist(),
                 "phases": [asdict(phase) for phase in self.measured.phases],
                 "accuracy": self._accuracy(),
                 "costs": [

@@ -1,4 +1,4 @@
-"""Percentiles, rates and errors of one phase: exact, over the raw samples."""
+"""Percentiles with their intervals, rates and errors of one phase: exact, over the raw samples."""
 
 import math
 from collections import Counter
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .confidence import Interval, percentile_interval
+from .histogram import record
 from .load import Samples
 from .pacing import FloatArray
 from .protocols import Stages
+from .steadiness import Drift, Outliers, drift, outliers
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 LAG_BOUND_SECONDS = 0.010
 CPU_BOUND = 0.9
-BUCKETS: FloatArray = np.geomspace(1e-4, 10.0, 51)
-"""Histogram bounds in seconds: ten a decade from 100 microseconds to 10 seconds."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,17 @@ class Summary:
     """Texts answered within the SLO per second."""
     percentiles: Mapping[str, float | None]
     """``p50`` to ``p99.9`` of the answered calls; ``None`` where too few calls were answered."""
+    intervals: Mapping[str, Interval]
+    """The 95 % interval of each, as ``confidence.percentile_interval`` has it."""
     longest: float | None
     lag_p99: float | None
     """By how much the latest hundredth of the sends came after their intention."""
     client_cpu: float
     """CPU cores that the client used."""
-    histogram: Sequence[int]
-    """Answered calls per bucket: below ``BUCKETS[0]``, between each two bounds, above the last."""
+    hdr: str
+    """The latencies of the answered calls, as ``histogram.record`` encodes them."""
+    drift: Drift | None = None
+    outliers: Outliers | None = None
 
     @property
     def client_limited(self) -> str | None:
@@ -80,10 +85,13 @@ def summarise(samples: Samples, *, slo: float, texts_per_call: int) -> Summary:
         rate=len(latency) * texts_per_call / seconds,
         goodput=int((latency <= slo).sum()) * texts_per_call / seconds,
         percentiles={f"p{percent:g}": percentile(latency, percent) for percent in PERCENTILES},
+        intervals={f"p{percent:g}": percentile_interval(latency, percent) for percent in PERCENTILES},
         longest=float(latency.max()) if len(latency) else None,
         lag_p99=percentile(samples.lag, 99.0),
         client_cpu=samples.client_cpu,
-        histogram=np.bincount(np.searchsorted(BUCKETS, latency), minlength=len(BUCKETS) + 1).tolist(),
+        hdr=record(latency),
+        drift=drift(samples.intended[good], latency),
+        outliers=outliers(latency),
     )
 
 

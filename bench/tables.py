@@ -7,8 +7,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from .confidence import Interval
 from .report import Report
 from .search import Phase
+
+SURE = ("p50", "p90", "p99", "p99.9")
+"""The percentiles whose intervals are shown."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def headline(report: Report) -> str:
 
 def grids(report: Report) -> list[Grid]:
     """Every table of the report."""
-    found = [_latency(report), _stages(report), _accuracy(report), _cost(report)]
+    found = [_latency(report), _intervals(report), _stages(report), _accuracy(report), _cost(report)]
     return [grid for grid in found if grid.rows]
 
 
@@ -116,6 +120,24 @@ def _latency(report: Report) -> Grid:
         " texts a second answered in time."
         " n/a: too few calls; p99 needs 100, p99.9 1000.",
     )
+
+
+def _intervals(report: Report) -> Grid:
+    rows = [
+        (_name(phase), *(_between(phase.summary.intervals[name]) for name in SURE))
+        for phase in report.measured.phases
+    ]
+    return Grid(
+        "95 % intervals of the latency, milliseconds",
+        ("loop", *SURE),
+        rows,
+        "Of independent calls (order statistics). n/a: too few calls; p99 needs 368, p99.9 3688.",
+    )
+
+
+def _between(interval: Interval) -> str:
+    low, high = interval
+    return f"{ms(low)} – {ms(high)}"
 
 
 def _stages(report: Report) -> Grid:

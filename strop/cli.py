@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("strop"):
             raise
-        hint = "pip install 'strop[cpu,train,export]' brings all that the commands use"
+        hint = "pip install 'strop[bench,cpu,train,export]' brings all that the commands use"
         return _complain(f"the Python package {error.name!r} is not installed; {hint}", 1)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from strop.bench import histogram
+
 QUICK = {"--seconds": "3", "--warmup-seconds": "0.2", "--in-flight": "8", "--slo-ms": "1000"}
 
 
@@ -49,13 +51,13 @@ def test_a_benchmark_prints_its_tables_and_saves_a_report(
     printed, complaint = capsys.readouterr()
     assert code == 0, complaint
     report = read(out)
-    assert report["schema"] == "strop.bench/2"
+    assert report["schema"] == "strop.bench/3"
     assert (report["server"]["variant"], report["server"]["task"]) == ("int8", "text-classification")
     assert report["sustained_rate"] == pytest.approx(150, rel=0.1)
     closed, opened = report["phases"]
     assert closed["summary"]["percentiles"]["p50"] >= 0.002
     assert opened["stages"]["compute"] == pytest.approx(0.003)
-    assert sum(opened["summary"]["histogram"]) == 150
+    assert histogram.count(opened["summary"]["hdr"]) == 150
     # The fake gets three of four texts right; every one of the forty was asked.
     assert report["accuracy"]["metrics"]["accuracy"] == 0.75
     assert report["accuracy"]["texts"] == report["accuracy"]["of"] == 40

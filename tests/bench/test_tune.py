@@ -52,7 +52,7 @@ def servers_of(process: "subprocess.Popen[Any]") -> list[psutil.Process]:
 
 def measured(setting: Setting, rate: float) -> Candidate:
     percentiles = {"p50": 0.01, "p99": 0.02}
-    summary = Summary(100, 100, {}, 1.0, rate, rate, percentiles, 0.03, 0.0, 0.1, ())
+    summary = Summary(100, 100, {}, 1.0, rate, rate, percentiles, {}, 0.03, 0.0, 0.1, "")
     return Candidate(setting, closed=rate, rounds=[Phase("open", None, rate, summary, None)] * 3)
 
 

@@ -21,7 +21,7 @@ GRID = grid(2, (64, 128, 192, 256))
 
 def phase(rate: float, p50: float = LONE_SECONDS, failure: str | None = None) -> Phase:
     percentiles = {"p50": p50, "p90": p50, "p99": p50, "p99.9": p50}
-    summary = Summary(100, 100, {}, 1.0, rate, rate, percentiles, p50, 0.0, 0.1, ())
+    summary = Summary(100, 100, {}, 1.0, rate, rate, percentiles, {}, p50, 0.0, 0.1, "")
     return Phase("open", None, rate, summary, None, failure)
 
 
