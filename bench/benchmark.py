@@ -34,7 +34,9 @@ def benchmark(config: BenchConfig) -> None:
     if promise:
         promise.require(served.task)
     if config.arrivals == "trace" and not texts.arrived:
-        raise InputError(f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one')
+        raise InputError(
+            f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one, or --trace'
+        )
 
     def check(first: Reply) -> None:
         if promise:

@@ -1,5 +1,6 @@
 """What a benchmark is asked to do: the only home of its options and their defaults."""
 
+import os
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,11 +40,34 @@ class BenchConfig:
     rate: float | None = None
     """Texts per second to offer in the open loop. Without it the search starts at 70 % of the
     closed-loop rate; with it only this rate, and lower ones if it fails the SLO, are tried."""
-    arrivals: Literal["poisson", "constant", "trace"] = "poisson"
-    """How the open loop spaces its calls: like independent users, evenly, or with the gaps between
-    the `arrived` seconds of the texts, scaled to each rate."""
+    arrivals: Literal["poisson", "constant", "burst", "trace"] = "poisson"
+    """How the open loop spaces its calls: like independent users, evenly, in bursts with nothing between
+    them, or with the gaps of a trace, scaled to each rate."""
+    burst_factor: float = 4.0
+    """With --arrivals burst: how many times the mean rate a burst has. It lasts that part of a period."""
+    burst_seconds: float = 1.0
+    """With --arrivals burst: the period, from one burst's beginning to the next."""
+    trace: Path | None = None
+    """With --arrivals trace: a CSV (also .gz) with the times of arrivals, in seconds or ISO 8601, in a
+    column `arrived`, `arrival_s` or `timestamp`, else the first. Default: the `arrived` seconds of the
+    texts."""
+    ramp: tuple[float, float, int] | None = None
+    """Instead of the search: texts per second of the first and of the last step, and how many steps; for
+    the whole curve of latency against throughput."""
+    repeats: int = 1
+    """How often the sustained rate is measured, to see how much repeats differ. Raise it to trust a small
+    difference."""
+    soak_seconds: float = 0.0
+    """Seconds of a soak after all else: a constant load, and what drifts meanwhile."""
+    soak_share: float = 0.8
+    """The soak's load, as a share of the sustained rate."""
+    server_pid: int | None = None
+    """With --soak-seconds: a process on this machine; its memory, and its children's, is watched. Needs
+    pip install 'strop[bench]'."""
     slo_ms: float = 100.0
     """The SLO: 99 of 100 calls must be answered within this many milliseconds."""
+    max_errors: float = 0.0
+    """Share of the calls that may fail at a rate that counts as sustained, such as 0.001."""
     deadline_ms: float = 2000.0
     """Deadline sent with every call. Lower it to see the server shed work it can't finish."""
     texts_per_call: int = 1
@@ -57,6 +81,9 @@ class BenchConfig:
     other than Strop may not say it."""
     channels: int = 4
     """Connections. Raise it where the server runs several worker processes."""
+    clients: int | None = None
+    """Client processes that share the load. Default: one, and twice as many for as long as the client,
+    not the server, is the limit and there are cores for them: half of them where the server is here."""
     promise: Path | None = None
     """The served bundle's folder or manifest.json, to see accuracy beside what it promises."""
     machines: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = (
@@ -88,11 +115,17 @@ class BenchConfig:
             ("--deadline-ms", self.deadline_ms),
             ("--texts-per-call", self.texts_per_call),
             ("--channels", self.channels),
+            ("--burst-seconds", self.burst_seconds),
+            ("--repeats", self.repeats),
+            ("--clients", 1 if self.clients is None else self.clients),
         ):
             if not 0 < value < float("inf"):
                 raise InputError(f"{flag} is {value}; it must be above 0")
         if not 0 <= self.warmup_seconds < float("inf"):
             raise InputError(f"--warmup-seconds is {self.warmup_seconds}; it must be at least 0")
+        self._check_shape()
+        if not 0 <= self.max_errors < 1:
+            raise InputError(f"--max-errors is {self.max_errors}; it must be at least 0 and below 1")
         if not 0 < self.utilisation <= 1:
             raise InputError(f"--utilisation is {self.utilisation}; it must be above 0 and at most 1")
         if not self.machines:
@@ -109,6 +142,31 @@ class BenchConfig:
                 f"--rate {self.rate:g} over --seconds {self.seconds:g} is more than {MAX_CALLS}"
                 " calls; lower one of them"
             )
+
+    def _check_shape(self) -> None:
+        if not 1 < self.burst_factor < float("inf"):
+            raise InputError(f"--burst-factor is {self.burst_factor}; it must be above 1")
+        if self.trace and self.arrivals != "trace":
+            raise InputError(f"--trace {self.trace}: --arrivals is {self.arrivals}; it must be trace")
+        if not 0 <= self.soak_seconds < float("inf"):
+            raise InputError(f"--soak-seconds is {self.soak_seconds}; it must be at least 0")
+        if not 0 < self.soak_share <= 1:
+            raise InputError(f"--soak-share is {self.soak_share}; it must be above 0 and at most 1")
+        cores = os.cpu_count() or 1
+        if self.clients and self.clients > min(cores, self.channels, self.in_flight):
+            raise InputError(
+                f"--clients is {self.clients}; there are {cores} cores, and each client needs one of"
+                f" --channels {self.channels} and of --in-flight {self.in_flight}"
+            )
+        if self.ramp:
+            first, last, count = self.ramp
+            if not (0 < first < last < float("inf") and count > 1):
+                raise InputError(
+                    f"--ramp is {first:g} {last:g} {count}; give a rate above 0, a higher one, and at"
+                    " least 2 steps"
+                )
+            if self.rate:
+                raise InputError(f"--rate is {self.rate:g}; leave it out with --ramp")
 
     @property
     def slo(self) -> float:

@@ -5,8 +5,8 @@ import contextlib
 import gc
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from .pacing import FloatArray
 
 Send = Callable[[int], Awaitable[Outcome]]
 """Sends the request of that number; the only thing the generator knows of a server."""
+
+Row = tuple[float, float, float, int, Outcome]
+"""A call: when it was meant to go, went and was answered, which request it was, how it ended."""
 
 REFUSED_PAUSE_SECONDS = 0.01
 """What a closed-loop caller waits after a failed call, lest refusals become the load."""
@@ -39,7 +42,8 @@ class Samples:
     end: float
     """When sending ended."""
     client_cpu: float
-    """CPU seconds of this process per second: near 1, one core is all the client can use."""
+    """CPU seconds of the client's process per second, of the busiest where there are several: near 1,
+    one core is all that it can use."""
 
     @property
     def latency(self) -> FloatArray:
@@ -51,14 +55,55 @@ class Samples:
         """Seconds by which each send came later than intended."""
         return self.sent - self.intended
 
+    def then(self, later: "Samples") -> "Samples":
+        """Both, as if ``later`` had begun when the last of these was answered."""
+        over = max([self.end, *self.done.tolist()])
+        shift = over - later.begin
+        moved = replace(
+            later,
+            intended=later.intended + shift,
+            sent=later.sent + shift,
+            done=later.done + shift,
+            end=later.end + shift,
+        )
+        return together([self, replace(moved, begin=self.begin)])
 
-async def open_loop(send: Send, requests: Iterator[int], times: FloatArray, seconds: float) -> Samples:
+
+def together(parts: Sequence[Samples]) -> Samples:
+    """What several client processes sent in one phase, at least one; their times have one zero."""
+    outcomes = [outcome for part in parts for outcome in part.outcomes]
+    intended, sent = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("intended", "sent")
+    )
+    order = np.lexsort((sent, intended))
+    return Samples(
+        np.concatenate([part.request for part in parts])[order],
+        intended[order],
+        sent[order],
+        np.concatenate([part.done for part in parts])[order],
+        tuple(outcomes[place] for place in order.tolist()),
+        parts[0].begin,
+        max(part.end for part in parts),
+        max(part.client_cpu for part in parts),
+    )
+
+
+async def open_loop(
+    send: Send,
+    requests: Iterator[int],
+    times: FloatArray,
+    seconds: float,
+    *,
+    warmup: float = 0.0,
+    start: float | None = None,
+) -> Samples:
     """Send one call at each of ``times``, whatever became of the earlier ones; wait for them all.
 
-    ``seconds`` is the span that ``times`` lie in. The number of calls, and through their deadline
-    the time, are bounded by the caller.
+    ``seconds`` is the span that ``times`` lie in after ``warmup``; calls meant for the warm-up are left
+    out of the samples. ``start``: the ``time.perf_counter()`` that is their zero, now by default. The
+    number of calls, and through their deadline the time, are bounded by the caller.
     """
-    log = CallLog(send)
+    log = CallLog(send, start)
     loop = asyncio.get_running_loop()
     stop = threading.Event()
     async with _without_full_collections(), asyncio.TaskGroup() as group:
@@ -77,7 +122,7 @@ async def open_loop(send: Send, requests: Iterator[int], times: FloatArray, seco
             )
         finally:
             stop.set()
-    return log.samples(0.0, seconds)
+    return log.samples(warmup, warmup + seconds, lambda row: row[0] >= warmup)
 
 
 async def closed_loop(
@@ -88,14 +133,17 @@ async def closed_loop(
     *,
     warmup: float = 0.0,
     max_calls: int = 500_000,
+    start: float | None = None,
 ) -> Samples:
     """Keep ``in_flight`` calls under way for ``warmup + seconds`` or ``max_calls``, then end.
 
-    Calls that were answered during the warm-up are left out of the samples.
+    Calls that were answered during the warm-up are left out of the samples. ``start`` as ``open_loop``
+    takes it.
     """
-    log = CallLog(send)
+    log = CallLog(send, start)
 
     async def caller() -> None:
+        await asyncio.sleep(-log.now())
         while log.now() < warmup + seconds and log.launched < max_calls:
             outcome = await log.call(next(requests), log.now())
             if outcome.status != "OK":
@@ -104,7 +152,7 @@ async def closed_loop(
     async with _without_full_collections(), asyncio.TaskGroup() as group:
         for _ in range(in_flight):
             group.create_task(caller())
-    return log.samples(warmup, min(warmup + seconds, log.now()))
+    return log.samples(warmup, min(warmup + seconds, log.now()), lambda row: row[2] >= warmup)
 
 
 @contextlib.asynccontextmanager
@@ -128,15 +176,15 @@ def _pace(
         launch(intended)
 
 
-@dataclass
 class CallLog:
-    """Sends calls and collects a row for each; times are seconds since it was made."""
+    """Sends calls and collects a row for each; times are seconds since ``start``, now by default."""
 
-    send: Send
-    start: float = field(default_factory=time.perf_counter)
-    cpu: float = field(default_factory=time.process_time)
-    launched: int = 0
-    rows: list[tuple[float, float, float, int, Outcome]] = field(default_factory=list)
+    def __init__(self, send: Send, start: float | None = None) -> None:
+        self.send = send
+        self.start = time.perf_counter() if start is None else start
+        self.launched = 0
+        self._rows: list[Row] = []
+        self._made = time.perf_counter(), time.process_time()
 
     def now(self) -> float:
         """The time."""
@@ -147,16 +195,16 @@ class CallLog:
         self.launched += 1
         sent = self.now()
         outcome = await self.send(request)
-        self.rows.append((intended, sent, self.now(), request, outcome))
+        self._rows.append((intended, sent, self.now(), request, outcome))
         return outcome
 
-    def samples(self, begin: float, end: float) -> Samples:
-        """The rows answered after ``begin``, in the order of their intended send."""
-        cpu = (time.process_time() - self.cpu) / self.now()
-        rows = sorted((row for row in self.rows if row[2] >= begin), key=lambda row: row[:2])
+    def samples(self, begin: float, end: float, counts: Callable[[Row], bool] = lambda _: True) -> Samples:
+        """The rows that count, in the order of their intended send."""
+        seconds, cpu = time.perf_counter() - self._made[0], time.process_time() - self._made[1]
+        rows = sorted(filter(counts, self._rows), key=lambda row: row[:2])
         intended, sent, done = (
             np.array([row[column] for row in rows], dtype=np.float64) for column in range(3)
         )
         requests = np.array([row[3] for row in rows], dtype=np.int64)
         outcomes = tuple(row[4] for row in rows)
-        return Samples(requests, intended, sent, done, outcomes, begin, end, cpu)
+        return Samples(requests, intended, sent, done, outcomes, begin, end, cpu / seconds)

@@ -1,6 +1,8 @@
 """When an open loop means to send its calls: pure functions of rate, time and seed."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +41,42 @@ def replay(arrived: Sequence[float], rate: float, seconds: float) -> FloatArray:
     return times[:-1] / times[-1] * seconds if times[-1] > 0 else times[:-1]
 
 
-def arrivals(
-    kind: str, rate: float, seconds: float, seed: int, arrived: Sequence[float] = ()
-) -> FloatArray:
-    """Send times in seconds since the start, for ``kind`` "constant", "poisson" or "trace"."""
-    if kind == "trace":
-        return replay(arrived, rate, seconds)
-    return constant(rate, seconds) if kind == "constant" else poisson(rate, seconds, seed)
+def bursts(rate: float, seconds: float, seed: int, factor: float, period: float) -> FloatArray:
+    """Send times in [0, seconds) that all fall into bursts: every ``period`` seconds one begins; [n].
+
+    For period / factor seconds independent users come ``factor`` times as often as on average, then none
+    (an interrupted Poisson process with fixed times). Exactly round(rate x seconds) arrivals.
+    """
+    burst = period / factor
+    whole = math.floor(seconds / period)
+    busy = whole * burst + min(burst, seconds - whole * period)
+    times = poisson(round(rate * seconds) / busy, busy, seed)
+    # The busy time, cut into bursts and laid where they belong.
+    number = np.floor(times / burst)
+    return np.minimum(number * period + (times - number * burst), np.nextafter(seconds, 0.0))
+
+
+def steps(first: float, last: float, count: int) -> list[float]:
+    """The rates of a stepped ramp, evenly spaced from ``first`` to ``last``, both included."""
+    return [float(rate) for rate in np.linspace(first, last, count)]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How an open loop spaces its calls, whatever its rate."""
+
+    kind: str
+    """"constant", "poisson", "burst" or "trace"."""
+    arrived: Sequence[float] = ()
+    """Of a trace, as ``replay`` takes it."""
+    factor: float = 1.0
+    """Of bursts, as ``bursts`` takes it, like their period."""
+    period: float = 1.0
+
+    def times(self, rate: float, seconds: float, seed: int) -> FloatArray:
+        """Send times in seconds since the start, ``rate`` a second."""
+        if self.kind == "trace":
+            return replay(self.arrived, rate, seconds)
+        if self.kind == "burst":
+            return bursts(rate, seconds, seed, self.factor, self.period)
+        return constant(rate, seconds) if self.kind == "constant" else poisson(rate, seconds, seed)

@@ -12,13 +12,18 @@ from strop.host import Host
 from strop.tasks import Task
 
 from .accuracy import Accuracy
+from .clients import is_local
+from .confidence import variation
 from .config import BenchConfig
 from .cost.machine import dollars_per_million
 from .cost.price_book import Machine, doubt
+from .histogram import merge
 from .run import Measured
+from .search import Phase, sustained_interval
 
 SCHEMA = "strop.bench/3"
-LOCAL = ("localhost", "127.", "[::1]", "unix:")
+MOST_VARIATION = 0.1
+"""Between repeats; more is a warning."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Report:
     @property
     def conditions(self) -> str:
         """What the rate was measured on, and so what each cost assumes."""
-        if self.address.startswith(LOCAL):
+        if is_local(self.address):
             return f"measured here on {self.host}, client and server sharing them"
         return f"measured from {self.host.name} against {self.address}, whose hardware is not known"
 
@@ -84,8 +89,33 @@ class Report:
                 found.append(f"{name}: {phase.summary.outliers}")
         if self.accuracy and self.accuracy.changed:
             found.append(f"{self.accuracy.changed} texts got another answer when asked again")
+        found += self._unsteady()
         doubts = (doubt(machine, self.created.date()) for machine in self.machines)
         return found + [doubt for doubt in doubts if doubt]
+
+    def _unsteady(self) -> list[str]:
+        """Where measuring again gave, or might give, something else."""
+        measured = self.measured
+        low, high = sustained_interval(measured.opened)
+        found = []
+        if low and high and low > high:
+            found.append(f"{low:.1f}/s met the SLO and {high:.1f}/s missed it; more --seconds may tell why")
+        if measured.sustained and not measured.sustained.certain:
+            found.append("chance may have decided that the sustained rate met the SLO; raise --seconds")
+        for name, values in spread(measured.repeated).items():
+            if (share := variation(values) or 0.0) > MOST_VARIATION:
+                found.append(
+                    f"{name} differs between repeats, with a coefficient of variation of {share:.0%}"
+                )
+        if measured.soak:
+            found += [
+                f"soak: {name} drifted by {drift.change:+.0%} (Mann-Kendall, p = {drift.p_value:.1g})"
+                for name, drift in measured.soak.drifts.items()
+                if drift.matters
+            ]
+            if failed := sum(sum(phase.summary.errors.values()) for phase in measured.soak.slices):
+                found.append(f"soak: failed calls: {failed}")
+        return found
 
     def to_json(self) -> str:
         """The report as ``strop.bench/3``: seconds, texts per second and US dollars throughout."""
@@ -107,7 +137,11 @@ class Report:
                 "conditions": self.conditions,
                 "sustained_rate": self.rate,
                 "lengths": dict(sorted(self.lengths.items())),
-                "phases": [asdict(phase) for phase in self.measured.phases],
+                "sustained_interval": sustained_interval(self.measured.opened),
+                "clients": self.measured.clients,
+                "phases": [_phase(phase) for phase in self.measured.phases],
+                "repeats": self._repeats(),
+                "soak": self._soak(),
                 "accuracy": self._accuracy(),
                 "costs": [
                     asdict(machine)
@@ -120,11 +154,46 @@ class Report:
             default=str,
         )
 
+    def _repeats(self) -> dict[str, Any] | None:
+        repeated = self.measured.repeated
+        if len(repeated) < 2:
+            return None
+        return {"hdr": merge(phase.summary.hdr for phase in repeated)} | {
+            name: {"values": values, "coefficient_of_variation": variation(values)}
+            for name, values in spread(repeated).items()
+        }
+
+    def _soak(self) -> dict[str, Any] | None:
+        soak = self.measured.soak
+        if soak is None:
+            return None
+        return {
+            "offered": soak.offered,
+            "percentiles": soak.percentiles,
+            "hdr": soak.hdr,
+            "drifts": {name: asdict(drift) for name, drift in soak.drifts.items()},
+            "memory": soak.memory,
+            "slices": [_phase(phase) for phase in soak.slices],
+        }
+
     def _accuracy(self) -> dict[str, Any] | None:
         if self.accuracy is None:
             return None
         promised = dict(zip(("variant", "metrics"), self.promised, strict=True)) if self.promised else None
         return asdict(self.accuracy) | {"promised": promised}
+
+
+def spread(phases: Sequence[Phase]) -> dict[str, list[float]]:
+    """The figures that should be the same in every one of them: what was measured, by name."""
+    found = {"rate": [phase.summary.rate for phase in phases]}
+    for name in ("p50", "p99"):
+        values = [phase.summary.percentiles[name] for phase in phases]
+        found[name] = [value for value in values if value is not None]
+    return found
+
+
+def _phase(phase: Phase) -> dict[str, Any]:
+    return asdict(phase) | {"verdict": phase.verdict}
 
 
 def check_folder(out: Path) -> None:

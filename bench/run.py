@@ -1,28 +1,34 @@
-"""A benchmark from its first call to its last: warm-up, closed loop, open loops."""
+"""A benchmark from its first call to its last: warm-up, closed loop, open loops, soak."""
 
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import uvloop
 
 from strop.errors import InputError, StropError
 
 from .accuracy import Answers
 from .client import Client, Outcome
+from .clients import most_clients, processes
 from .columns import Columns
 from .config import MAX_CALLS, BenchConfig
 from .discovery import discover
-from .load import Samples, closed_loop, open_loop
-from .pacing import arrivals
+from .jobs import ClosedJob, Drive, Job, OpenJob
+from .load import Samples
+from .pacing import Shape, steps
 from .protocols import WIRES, Reply, Wire, read_reply
-from .search import FIRST_SHARE, Phase, judge, search
+from .search import FIRST_SHARE, Phase, is_certain, judge, search
 from .served import Served
+from .soak import Soak, soak
 from .statistics import median_stages, summarise
 from .texts import Texts, group, read_texts
+from .trace import read_trace
 
 CLOSED_SHARE = 1 / 3
+WARMUP_SHARE = 0.1
+"""At most so much of an open loop is its warm-up: the server is warm, only its queue has to fill."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +40,32 @@ class Measured:
     closed: Phase
     opened: tuple[Phase, ...]
     answers: Answers
+    repeats: tuple[Phase, ...] = ()
+    """More open loops at the rate of the sustained one."""
+    soak: Soak | None = None
+    clients: int = 1
+    """Client processes."""
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """All of them, in the order in which they ran."""
-        return (self.closed, *self.opened)
+        """All but the soak's, in the order in which they ran."""
+        return (self.closed, *self.opened, *self.repeats)
+
+    @property
+    def repeated(self) -> tuple[Phase, ...]:
+        """The sustained one and its repeats."""
+        return (self.sustained, *self.repeats) if self.sustained else ()
 
     @property
     def sustained(self) -> Phase | None:
         """The open loop of the highest rate that met the SLO."""
-        met = [phase for phase in self.opened if phase.failure is None]
-        return max(met, key=lambda phase: phase.summary.rate, default=None)
+        return sustained(self.opened)
+
+
+def sustained(opened: Sequence[Phase]) -> Phase | None:
+    """The phase of the highest rate that met the SLO."""
+    met = [phase for phase in opened if phase.failure is None]
+    return max(met, key=lambda phase: phase.summary.rate, default=None)
 
 
 def prepare(config: BenchConfig) -> tuple[Served, Texts]:
@@ -62,6 +83,8 @@ def prepare(config: BenchConfig) -> tuple[Served, Texts]:
         label=config.label_column,
     )
     texts = read_texts(config.texts, columns)
+    if config.trace:
+        texts = replace(texts, arrived=read_trace(config.trace))
     if config.label_column and not any(texts.examples):
         raise InputError(f"--label-column {config.label_column}: no line of {config.texts} has it")
     return served, texts
@@ -86,15 +109,38 @@ async def run(
     Raises ``StropError`` if the server can't be reached or answers no call, ``InputError`` if it
     refuses the first.
     """
-    async with connected(config, served, texts, check=check, note=note) as load:
-        closed = await load.closed(config.seconds * CLOSED_SHARE)
+    clients = config.clients or 1
+    while True:
+        one = replace(config, clients=clients)
+        async with connected(one, served, texts, check=check, note=note) as load:
+            closed = await load.closed(config.seconds * CLOSED_SHARE)
+            limited = closed.summary.client_limited
+            if config.clients or not limited or 2 * clients > most_clients(config.address):
+                return await _rest(one, load, closed)
+        clients *= 2
+        note(f"the client was the limit: {limited}; {clients} processes")
+
+
+async def _rest(config: BenchConfig, load: "Load", closed: Phase) -> Measured:
+    """What comes after the closed loop."""
+    seconds = config.seconds * (1 - CLOSED_SHARE)
+    if config.ramp:
+        rates = steps(*config.ramp)
+        opened = [await load.open(rate, seconds / len(rates)) for rate in rates]
+    else:
         opened = await search(
-            load.open,
+            load.decide,
             first=config.rate or FIRST_SHARE * closed.summary.rate,
             ceiling=config.rate or closed.summary.rate,
-            seconds=config.seconds * (1 - CLOSED_SHARE),
+            seconds=seconds,
         )
-    return Measured(load.first, closed, tuple(opened), load.answers)
+    best = sustained(opened)
+    rate = best.offered if best else None
+    repeats = [await load.open(rate, seconds / 2) for _ in range(config.repeats - 1) if rate]
+    long = await soak(load.open, config, rate) if rate and config.soak_seconds else None
+    return Measured(
+        load.first, closed, tuple(opened), load.answers, tuple(repeats), long, config.clients or 1
+    )
 
 
 @asynccontextmanager
@@ -108,18 +154,28 @@ async def connected(
 ) -> AsyncIterator["Load"]:
     """A load on the server at ``config.address``, which has answered one call; raises as ``run``."""
     wire = WIRES[config.protocol](served)
-    trace = config.arrivals == "trace"
-    groups = group(len(texts.texts), config.texts_per_call, None if trace else config.seed)
+    # A trace that came with the texts keeps each text in its place.
+    in_place = config.arrivals == "trace" and not config.trace
+    groups = group(len(texts.texts), config.texts_per_call, None if in_place else config.seed)
+    arrived = texts.arrived[:: 1 if config.trace else config.texts_per_call]
+    shape = Shape(config.arrivals, arrived, config.burst_factor, config.burst_seconds)
     async with Client(config.address, channels=config.channels, deadline=config.deadline) as client:
         requests = [wire.encode([texts.texts[number] for number in call]) for call in groups]
         first = await client.ask(wire, [texts.texts[number] for number in groups[0]])
         check(first)
-        arrived, answers = texts.arrived[:: config.texts_per_call], Answers(served.task)
 
         async def send(number: int) -> Outcome:
             return await client.call(wire.method, requests[number])
 
-        yield Load(config, wire, first, answers, groups, arrived, send, note)
+        async def drive(job: Job) -> Samples:
+            return await job.run(send, len(requests))
+
+        load = Load(config, wire, first, Answers(served.task), groups, shape, drive, send, note, in_place)
+        if (config.clients or 1) == 1:
+            yield load
+        else:
+            async with processes(config, wire.method, requests) as load.drive:
+                yield load
 
 
 class Load:
@@ -132,35 +188,35 @@ class Load:
         first: Reply,
         answers: Answers,
         groups: Sequence[tuple[int, ...]],
-        arrived: Sequence[float],
+        shape: Shape,
+        drive: Drive,
         send: Callable[[int], Awaitable[Outcome]],
         note: Callable[[str], None],
+        in_place: bool,
     ) -> None:
         self.first = first
         """The reply to the first call."""
         self.answers = answers
+        self.drive = drive
+        """Does the phases, in this process or in several."""
         self.send = send
         """Sends the call of that number, of as many as ``groups``."""
         self._config = config
         self._wire = wire
         self._groups = groups
-        self._arrived = arrived
+        self._shape = shape
         self._note = note
+        self._in_place = in_place
         # One round through all phases, so that as many texts as possible are asked.
-        self._order = itertools.cycle(range(len(groups)))
+        self._asked = 0
+        self._opened = 0
 
     async def closed(self, seconds: float) -> Phase:
         """Keep ``config.in_flight`` calls under way; ``StropError`` if none is answered."""
-        in_flight = self._config.in_flight
+        in_flight, warmup = self._config.in_flight, self._config.warmup_seconds
         self._note(f"closed loop, {in_flight} in flight, {seconds:.1f} s after warm-up")
-        samples = await closed_loop(
-            self.send,
-            self._order,
-            in_flight,
-            seconds,
-            warmup=self._config.warmup_seconds,
-            max_calls=MAX_CALLS,
-        )
+        samples = await self.drive(ClosedJob(in_flight, seconds, warmup, self._asked, MAX_CALLS))
+        self._asked += len(samples.outcomes)
         phase = self.phase(samples, "closed", in_flight=in_flight)
         if phase.summary.answered == 0:
             why = next((f"{o.detail} ({o.status})" for o in samples.outcomes), "no call ended in time")
@@ -169,14 +225,29 @@ class Load:
 
     async def open(self, rate: float, seconds: float) -> Phase:
         """Offer ``rate`` texts a second, spaced by ``config.arrivals``."""
+        return self.phase(await self._offer(rate, seconds), "open", offered=rate)
+
+    async def decide(self, rate: float, seconds: float) -> Phase:
+        """Offer ``rate`` as ``open`` does, and once more for as long where that left it undecided."""
+        samples = await self._offer(rate, seconds)
+        phase = self.phase(samples, "open", offered=rate)
+        if phase.certain:
+            return phase
+        return self.phase(samples.then(await self._offer(rate, seconds)), "open", offered=rate)
+
+    async def _offer(self, rate: float, seconds: float) -> Samples:
         config = self._config
         self._note(f"open loop, {rate:.1f} texts/s offered, {seconds:.1f} s")
-        rate_of_calls = rate / config.texts_per_call
-        times = arrivals(config.arrivals, rate_of_calls, seconds, config.seed, self._arrived)
-        # In a trace each text keeps its place, so every phase begins with the first.
-        order = itertools.cycle(range(len(self._groups))) if config.arrivals == "trace" else self._order
-        samples = await open_loop(self.send, order, times, seconds)
-        return self.phase(samples, "open", offered=rate)
+        rate_of_calls, seed = rate / config.texts_per_call, config.seed + self._opened
+        warmup = min(config.warmup_seconds, WARMUP_SHARE * seconds)
+        times = self._shape.times(rate_of_calls, seconds, seed)
+        before = self._shape.times(rate_of_calls, warmup, seed) if warmup else times[:0]
+        before = np.minimum(before, np.nextafter(warmup, 0.0))  # a trace may end on the very end
+        # Where each text has its place, every phase begins to count with the first.
+        first = -len(before) if self._in_place else self._asked
+        self._opened += 1
+        self._asked += len(before) + len(times)
+        return await self.drive(OpenJob(np.concatenate([before, warmup + times]), seconds, warmup, first))
 
     def phase(
         self,
@@ -199,5 +270,9 @@ class Load:
                 stages += [reply.stages] if reply.stages else []
         if set(summary.errors) == {"UNAVAILABLE"} and not summary.answered:
             raise StropError(f"the server went away: {samples.outcomes[0].detail}")
-        failure = judge(summary, slo) if loop == "open" else None
-        return Phase(loop, in_flight, offered, summary, median_stages(stages), failure)
+        found = Phase(loop, in_flight, offered, summary, median_stages(stages))
+        if loop == "closed":
+            return found
+        errors = self._config.max_errors
+        failure, certain = judge(summary, slo, errors), is_certain(summary, slo, errors)
+        return replace(found, failure=failure, certain=certain)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from .confidence import Interval
 from .protocols import Stages
 from .statistics import Summary
 
@@ -28,11 +29,28 @@ class Phase:
     """The median of each server stage; ``None`` where the server doesn't tell."""
     failure: str | None = None
     """Why an open loop did not meet the SLO; ``None`` if it did."""
+    certain: bool = True
+    """Whether the interval of its p99 lies on one side of the SLO."""
+
+    @property
+    def verdict(self) -> str | None:
+        """Of an open loop: ``met``, ``missed`` or, where chance may have decided, ``undecided``."""
+        if self.loop == "closed":
+            return None
+        return "undecided" if not self.certain else "met" if self.failure is None else "missed"
 
 
-def judge(summary: Summary, slo: float) -> str | None:
-    """Why a phase does not show the SLO met (seconds, at p99, without an error), or ``None``."""
-    if summary.errors:
+def too_many_errors(summary: Summary, max_errors: float) -> bool:
+    """Whether more than that share of the calls failed."""
+    return sum(summary.errors.values()) > max_errors * summary.calls
+
+
+def judge(summary: Summary, slo: float, max_errors: float = 0.0) -> str | None:
+    """Why a phase does not show the SLO met (seconds, at p99 of the answered calls), or ``None``.
+
+    ``max_errors``: the share of the calls that may fail.
+    """
+    if too_many_errors(summary, max_errors):
         return ", ".join(f"{count} {status}" for status, count in summary.errors.items())
     p99 = summary.percentiles["p99"]
     if p99 is None:
@@ -40,6 +58,24 @@ def judge(summary: Summary, slo: float) -> str | None:
     if p99 > slo:
         return f"p99 {p99 * 1e3:.1f} ms"
     return None
+
+
+def is_certain(summary: Summary, slo: float, max_errors: float = 0.0) -> bool:
+    """Whether ``judge`` would say the same of the true p99, with 95 % confidence."""
+    if too_many_errors(summary, max_errors):
+        return True
+    low, high = summary.intervals["p99"]
+    return (high is not None and high <= slo) or (low is not None and low > slo)
+
+
+def sustained_interval(phases: Sequence[Phase]) -> Interval:
+    """The highest rate offered that surely met the SLO and the lowest that surely missed it.
+
+    ``None`` where there is no such rate. The rate that can be sustained lies between the two.
+    """
+    met = [phase.offered for phase in phases if phase.verdict == "met" and phase.offered]
+    missed = [phase.offered for phase in phases if phase.verdict == "missed" and phase.offered]
+    return max(met, default=None), min(missed, default=None)
 
 
 def next_rate(passed: Sequence[float], failed: Sequence[float], ceiling: float) -> float | None:

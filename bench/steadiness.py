@@ -17,6 +17,7 @@ SIGNIFICANCE = 0.01
 LEAST_CHANGE = 0.1
 """A trend that changes the latency by less is no news, however sure it is."""
 FENCE = 3.0
+MOST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,9 @@ def trend(values: Sequence[float]) -> Drift | None:
 
 
 def outliers(latency: FloatArray) -> Outliers | None:
-    """Calls above Tukey's outer fence, Q3 + 3 (Q3 - Q1), of the logarithms; ``None`` if there are none.
+    """Calls above Tukey's outer fence, Q3 + 3 (Q3 - Q1), of the logarithms.
 
+    ``None`` if there are none, or more than one in a hundred: that is a tail, and the p99 tells it.
     Latencies are skewed, their logarithms are nearly not; of a lognormal one call in a million is beyond
     (Tukey, Exploratory Data Analysis, 1977, section 2D).
     """
@@ -94,4 +96,4 @@ def outliers(latency: FloatArray) -> Outliers | None:
     low, high = np.quantile(np.log(latency), [0.25, 0.75])
     fence = math.exp(high + FENCE * (high - low))
     beyond = int((latency > fence).sum())
-    return Outliers(beyond, fence) if beyond else None
+    return Outliers(beyond, fence) if 0 < beyond <= MOST_SHARE * len(latency) else None

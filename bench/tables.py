@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from .confidence import Interval
-from .report import Report
-from .search import Phase
+from .confidence import Interval, variation
+from .report import Report, spread
+from .search import Phase, sustained_interval
+from .steadiness import Drift
 
 SURE = ("p50", "p90", "p99", "p99.9")
 """The percentiles whose intervals are shown."""
@@ -93,7 +95,8 @@ def headline(report: Report) -> str:
 
 def grids(report: Report) -> list[Grid]:
     """Every table of the report."""
-    found = [_latency(report), _intervals(report), _stages(report), _accuracy(report), _cost(report)]
+    found = [_latency(report), _intervals(report), _repeats(report), _soak(report)]
+    found += [_stages(report), _accuracy(report), _cost(report)]
     return [grid for grid in found if grid.rows]
 
 
@@ -117,9 +120,17 @@ def _latency(report: Report) -> Grid:
         ("loop", "calls", "texts/s", "in SLO", "p50", "p90", "p99", "p99.9", "errors", "SLO"),
         rows,
         "closed: calls in flight; open: texts offered a second, latency from the intended send; in SLO:"
-        " texts a second answered in time."
-        " n/a: too few calls; p99 needs 100, p99.9 1000.",
+        " texts a second answered in time; SLO: undecided where the p99's interval straddles it."
+        f" n/a: too few calls; p99 needs 100, p99.9 1000.{_bounds(report)}",
     )
+
+
+def _bounds(report: Report) -> str:
+    """Between which rates the SLO's lies, as far as that is certain."""
+    low, high = sustained_interval(report.measured.opened)
+    words = [f"{low:.1f} texts/s surely met it"] if low else []
+    words += [f"{high:.1f} surely missed it"] if high else []
+    return f" With 95 % confidence {', '.join(words)}." if words else ""
 
 
 def _intervals(report: Report) -> Grid:
@@ -133,6 +144,45 @@ def _intervals(report: Report) -> Grid:
         rows,
         "Of independent calls (order statistics). n/a: too few calls; p99 needs 368, p99.9 3688.",
     )
+
+
+def _repeats(report: Report) -> Grid:
+    repeated = report.measured.repeated
+    rows = []
+    for name, values in spread(repeated).items() if len(repeated) > 1 else ():
+        scale, share = 1.0 if name == "rate" else 1e3, variation(values)
+        rows.append(
+            (
+                "texts/s" if name == "rate" else f"{name}, ms",
+                digits(scale * mean(values)) if values else "n/a",
+                "n/a" if share is None else f"{share:.1%}",
+                f"{digits(scale * min(values))} – {digits(scale * max(values))}" if values else "n/a",
+            )
+        )
+    title = f"{len(repeated)} repeats of the sustained rate"
+    return Grid(
+        title, ("figure", "mean", "variation", "lowest – highest"), rows, "Coefficient of variation."
+    )
+
+
+def _soak(report: Report) -> Grid:
+    soak = report.measured.soak
+    if soak is None:
+        return Grid("", (), ())
+    drifts = soak.drifts
+    rows = [
+        (f"{name}, ms", ms(value), _drift(drifts.get(name))) for name, value in soak.percentiles.items()
+    ]
+    if soak.memory:
+        size = f"{soak.memory[-1] / 2**20:.0f} MiB"
+        rows.append(("server's memory at the end", size, _drift(drifts.get("memory"))))
+    title = f"Soak: {soak.offered:.0f} texts/s for {report.config.soak_seconds:g} s"
+    note = "Drift from the first to the last of its slices (Sen's slope), and how likely it is by chance."
+    return Grid(title, ("figure", "all of it", "drift"), rows, note)
+
+
+def _drift(drift: Drift | None) -> str:
+    return "–" if drift is None else f"{drift.change:+.1%} (p = {drift.p_value:.2g})"
 
 
 def _between(interval: Interval) -> str:
@@ -208,8 +258,8 @@ def _name(phase: Phase) -> str:
 def _verdict(phase: Phase) -> str:
     if phase.loop == "closed":
         return "–"
-    if phase.failure is None:
-        return "met"
+    if phase.verdict != "missed":
+        return str(phase.verdict)
     too_few = phase.summary.percentiles["p99"] is None and not phase.summary.errors
     return "too few" if too_few else "missed"
 

@@ -25,6 +25,16 @@ from strop.errors import InputError
         ("channels", -1, "--channels is -1"),
         ("utilisation", 1.5, "--utilisation is 1.5"),
         ("machines", (), "--machines is empty"),
+        ("max_errors", 1.0, "--max-errors is 1.0"),
+        ("burst_factor", 1.0, "--burst-factor is 1.0; it must be above 1"),
+        ("burst_seconds", 0.0, "--burst-seconds is 0.0"),
+        ("trace", Path("t.csv"), "--trace t.csv: --arrivals is poisson; it must be trace"),
+        ("ramp", (50.0, 10.0, 3), "--ramp is 50 10 3; give a rate above 0, a higher one"),
+        ("ramp", (5.0, 10.0, 1), "at least 2 steps"),
+        ("soak_seconds", -1.0, "--soak-seconds is -1.0"),
+        ("soak_share", 1.1, "--soak-share is 1.1"),
+        ("repeats", 0, "--repeats is 0"),
+        ("clients", 1000, "--clients is 1000; there are "),
     ],
 )
 def test_an_option_that_makes_no_sense_is_named_with_its_value(option: str, value: Any, flag: str) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import itertools
 import time
 
+import numpy as np
 import pytest
 
 from strop.bench.client import Outcome
-from strop.bench.load import closed_loop, open_loop
+from strop.bench.jobs import ClosedJob, OpenJob
+from strop.bench.load import Samples, closed_loop, open_loop, together
 from strop.bench.pacing import constant
 
 OK = Outcome("OK")
@@ -134,3 +136,51 @@ def test_a_cancelled_load_leaves_no_call_and_no_thread_behind(loop: str) -> None
     # asyncio.run waits for the pacing thread: with one left behind it would take ten minutes.
     asyncio.run(scene())
     assert ended >= 1
+
+
+def test_a_closed_loop_of_several_clients_asks_every_request_and_waits_for_the_common_start() -> None:
+    job = ClosedJob(in_flight=5, seconds=0.1, warmup=0.0, first=3, max_calls=40)
+    start = time.perf_counter() + 0.05
+    shares = [job.share(client, 2, start) for client in range(2)]
+    assert [share.in_flight for share in shares] == [3, 2]
+
+    async def both() -> list[Samples]:
+        return list(await asyncio.gather(*(share.run(answer_at_once, 7) for share in shares)))
+
+    samples = together(asyncio.run(both()))
+    assert set(samples.request.tolist()) == set(range(7))
+    assert (samples.sent >= -1e-3).all()
+    assert (np.diff(samples.intended) >= 0).all()
+
+
+def test_clients_share_the_arrivals_and_each_keeps_its_request() -> None:
+    job = OpenJob(constant(1000, 0.05), 0.05, 0.0, first=2)
+    start = time.perf_counter()
+
+    async def all_three() -> list[Samples]:
+        shares = [job.share(client, 3, start) for client in range(3)]
+        return list(await asyncio.gather(*(share.run(answer_at_once, 7) for share in shares)))
+
+    samples = together(asyncio.run(all_three()))
+    assert samples.intended == pytest.approx(constant(1000, 0.05))
+    assert samples.request.tolist() == [(2 + n) % 7 for n in range(50)]
+
+
+def test_calls_meant_for_the_warm_up_of_an_open_loop_are_left_out() -> None:
+    samples = asyncio.run(
+        open_loop(answer_after_20_ms, itertools.count(), constant(100, 0.2), 0.1, warmup=0.1)
+    )
+    assert samples.request.tolist() == list(range(10, 20))
+    assert (samples.begin, samples.end) == pytest.approx((0.1, 0.2))
+
+
+def test_a_phase_that_goes_on_counts_both_stretches_and_no_gap() -> None:
+    first, second = (
+        asyncio.run(open_loop(answer_after_20_ms, itertools.count(), constant(100, 0.1), 0.1))
+        for _ in range(2)
+    )
+    both = first.then(second)
+    assert len(both.outcomes) == 20
+    assert sorted(both.latency) == pytest.approx(sorted([*first.latency, *second.latency]))
+    span = max(both.end, both.done.max()) - both.begin
+    assert span == pytest.approx(sum(max(one.end, one.done.max()) for one in (first, second)))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.bench.pacing import arrivals, constant, poisson, replay
+from strop.bench.pacing import Shape, bursts, constant, poisson, replay, steps
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_arrivals_are_sorted_inside_the_phase_and_as_many_as_offered(
     rate: float, seconds: float, seed: int
 ) -> None:
     for kind in ("constant", "poisson"):
-        times = arrivals(kind, rate, seconds, seed)
+        times = Shape(kind).times(rate, seconds, seed)
         assert abs(len(times) - rate * seconds) <= 1
         assert (np.diff(times) >= 0).all()
         assert ((times >= 0) & (times < seconds)).all()
@@ -56,7 +56,29 @@ def test_a_trace_keeps_its_gaps_and_starts_over_after_its_mean_gap() -> None:
     st.floats(0.1, 10),
 )
 def test_a_trace_is_scaled_to_the_offered_rate(arrived: list[float], rate: float, seconds: float) -> None:
-    times = arrivals("trace", rate, seconds, 0, sorted(arrived))
+    times = Shape("trace", sorted(arrived)).times(rate, seconds, 0)
     assert len(times) == round(rate * seconds)
     assert (np.diff(times) >= 0).all()
     assert ((times >= 0) & (times <= seconds)).all()
+
+
+@given(st.floats(1, 500), st.floats(0.5, 10), st.floats(1.1, 20), st.floats(0.05, 3))
+def test_bursts_offer_the_rate_and_nothing_between_them(
+    rate: float, seconds: float, factor: float, period: float
+) -> None:
+    times = bursts(rate, seconds, 1, factor, period)
+    assert len(times) == round(rate * seconds)
+    assert (np.diff(times) >= 0).all()
+    assert ((times >= 0) & (times < seconds)).all()
+    assert ((times % period <= period / factor + 1e-9) | (period - times % period < 1e-9)).all()
+
+
+def test_a_burst_has_the_factor_times_the_mean_rate() -> None:
+    times = bursts(100, 100, 1, factor=5, period=1)
+    assert np.bincount((times % 1 // 0.1).astype(int), minlength=10)[:2] == pytest.approx(
+        [5000] * 2, rel=0.05
+    )
+
+
+def test_a_ramp_has_both_its_ends() -> None:
+    assert steps(50, 500, 4) == [50, 200, 350, 500]

@@ -8,7 +8,7 @@ import pytest
 
 from strop.bench.client import Outcome
 from strop.bench.load import Samples
-from strop.bench.search import Phase, judge, next_rate, search
+from strop.bench.search import Phase, is_certain, judge, next_rate, search, sustained_interval
 from strop.bench.statistics import Summary, summarise
 
 
@@ -33,6 +33,36 @@ def test_the_slo_is_met_by_p99_without_an_error_over_enough_calls(
     measured: Summary, failure: str | None
 ) -> None:
     assert judge(measured, slo=0.1) == failure
+
+
+def test_a_share_of_errors_may_be_allowed() -> None:
+    measured = summary(0.05, failed=2)
+    assert judge(measured, slo=0.1, max_errors=0.01) is None
+    assert judge(measured, slo=0.1, max_errors=0.009) == "2 UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("measured", "certain"),
+    [
+        (summary(0.05, calls=400), True),
+        (summary(0.05, calls=300), False),  # its p99 has no upper bound
+        (summary(0.2, calls=300), True),
+        (summary(0.05, failed=2), True),
+        (summary(0.05, calls=50), False),
+    ],
+)
+def test_a_verdict_is_certain_where_the_interval_lies_on_one_side(measured: Summary, certain: bool) -> None:
+    assert is_certain(measured, slo=0.1) is certain
+
+
+def test_the_sustained_rate_lies_between_what_was_surely_met_and_what_was_surely_missed() -> None:
+    def phase(rate: float, failure: str | None, certain: bool = True) -> Phase:
+        return Phase("open", None, rate, summary(0.05), None, failure, certain)
+
+    phases = [phase(70, None), phase(85, "late"), phase(77, None, certain=False), phase(81, "late", False)]
+    assert sustained_interval(phases) == (70, 85)
+    assert [one.verdict for one in phases] == ["met", "missed", "undecided", "undecided"]
+    assert sustained_interval(phases[2:]) == (None, None)
 
 
 @pytest.mark.parametrize(
