@@ -96,6 +96,11 @@ class BenchConfig:
     """A TOML file of your own machines and prices, in the form of bench/prices/*.toml."""
     utilisation: float = 1.0
     """Share of the sustained rate in use on average. Lower it to what your traffic really is."""
+    against: str | None = None
+    """Where another server listens, as host:port: both are measured in turns, with the same load, and the
+    ratios are told. For a change of a few per cent, which two separate runs can't show."""
+    rounds: int = 7
+    """With --against: turns of each. More give a narrower interval."""
     loadgen: Literal["single-stream", "server", "offline"] | None = None
     """Let MLPerf LoadGen drive instead, in this scenario: calls one after the other; Poisson
     arrivals at --rate, or at 70 % of a short closed loop; or all texts as fast as --in-flight lets
@@ -117,6 +122,7 @@ class BenchConfig:
             ("--channels", self.channels),
             ("--burst-seconds", self.burst_seconds),
             ("--repeats", self.repeats),
+            ("--rounds", self.rounds),
             ("--clients", 1 if self.clients is None else self.clients),
         ):
             if not 0 < value < float("inf"):
@@ -135,13 +141,24 @@ class BenchConfig:
                 f"--deadline-ms is {self.deadline_ms:g}, below --slo-ms {self.slo_ms:g}:"
                 " late calls would be errors; raise the deadline"
             )
-        if self.loadgen and self.texts_per_call != 1:
-            raise InputError(f"--texts-per-call is {self.texts_per_call}; with --loadgen it must be 1")
+        self._check_modes()
         if (self.rate or 0) * self.seconds > MAX_CALLS * self.texts_per_call:
             raise InputError(
                 f"--rate {self.rate:g} over --seconds {self.seconds:g} is more than {MAX_CALLS}"
                 " calls; lower one of them"
             )
+
+    def _check_modes(self) -> None:
+        """Options that another one leaves no room for."""
+        if self.loadgen and self.texts_per_call != 1:
+            raise InputError(f"--texts-per-call is {self.texts_per_call}; with --loadgen it must be 1")
+        if self.against and (self.loadgen or self.ramp or self.soak_seconds or self.repeats > 1):
+            raise InputError(
+                f"--against {self.against} leaves no room for --loadgen, --ramp, --repeats and"
+                " --soak-seconds; leave them out"
+            )
+        if self.loadgen and (self.clients or 1) > 1:
+            raise InputError(f"--clients is {self.clients}; with --loadgen it must be 1")
 
     def _check_shape(self) -> None:
         if not 1 < self.burst_factor < float("inf"):

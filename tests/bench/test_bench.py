@@ -153,6 +153,25 @@ def test_a_ramp_reports_every_step_and_a_soak_what_drifted(
     assert "2 repeats of the sustained rate" in printed
 
 
+def test_two_servers_take_turns_and_their_ratio_has_an_interval(
+    strop: Any,
+    server: Any,
+    fresh_server: Any,
+    texts: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    more = ("--against", fresh_server.address, "--rounds", "3", "--rate", "200")
+    assert strop("bench", server.address, *options(texts, tmp_path, *more)) == 0
+    report = read(tmp_path)
+    assert report["schema"] == "strop.bench-ab/1"
+    assert {len(side["figures"]["rate"]) for side in report["contenders"].values()} == {3}
+    rate = report["ratios"]["rate"]
+    assert rate["interval"][0] <= rate["ratio"] <= rate["interval"][1]
+    assert {side["accuracy"]["metrics"]["accuracy"] for side in report["contenders"].values()} == {0.75}
+    assert "times as many texts as B" in " ".join(capsys.readouterr().out.split())
+
+
 def test_several_client_processes_share_the_load(
     strop: Any, server: Any, texts: Path, tmp_path: Path
 ) -> None:

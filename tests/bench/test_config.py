@@ -45,3 +45,11 @@ def test_an_option_that_makes_no_sense_is_named_with_its_value(option: str, valu
 def test_loadgen_counts_single_texts() -> None:
     with pytest.raises(InputError, match="--texts-per-call is 2; with --loadgen it must be 1"):
         BenchConfig("127.0.0.1:1", texts=Path("x"), loadgen="server", texts_per_call=2)
+
+
+@pytest.mark.parametrize(
+    "others", [{"loadgen": "server"}, {"ramp": (1.0, 2.0, 2)}, {"repeats": 2}, {"soak_seconds": 1.0}]
+)
+def test_two_servers_in_turns_leave_no_room_for_other_modes(others: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"--against 127\.0\.0\.1:2 leaves no room for"):
+        BenchConfig("127.0.0.1:1", texts=Path("x"), against="127.0.0.1:2", **others)
