@@ -17,11 +17,11 @@ from typing import Any
 import uvloop
 from rich.console import Console
 
+from strop.cost import dollars_per_million
 from strop.errors import InputError, StropError
 from strop.host import read_host
 
 from .config import MAX_CALLS, BenchConfig
-from .cost.machine import dollars_per_million
 from .cost.price_book import Machine, pick, read_price_book
 from .load import CallLog
 from .protocols import Reply

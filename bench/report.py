@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from strop.cost import dollars_per_million
 from strop.errors import InputError
 from strop.host import Host
 from strop.tasks import Task
@@ -15,7 +16,6 @@ from .accuracy import Accuracy
 from .clients import is_local
 from .confidence import variation
 from .config import BenchConfig
-from .cost.machine import dollars_per_million
 from .cost.price_book import Machine, doubt
 from .histogram import merge
 from .run import Measured

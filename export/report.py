@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from strop.cost import dollars_per_million
 from strop.host import usable_cores
 from strop.train.markdown import Row, markdown_table
 
@@ -129,8 +130,8 @@ class Report:
     def _dollars(self, variant: Variant) -> str:
         if self.price_per_hour is None:
             return "-"
-        texts_per_hour = 3600 * usable_cores() * variant.tokens_per_second / self.tokens_per_text
-        return f"{1e6 * self.price_per_hour / texts_per_hour:.4f}"
+        texts_per_second = usable_cores() * variant.tokens_per_second / self.tokens_per_text
+        return f"{dollars_per_million(self.price_per_hour, texts_per_second, 1.0):.4f}"
 
 
 def _sensitivities(variant: Variant) -> list[str]:

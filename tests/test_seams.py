@@ -20,6 +20,7 @@ SEAMS = {
 # What every stage may use.
 FOUNDATION = (
     "strop.__version__",
+    "strop.cost",
     "strop.environment",
     "strop.errors",
     "strop.host",

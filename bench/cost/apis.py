@@ -7,9 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from strop.cost import MILLION
 from strop.errors import InputError
-
-from .machine import MILLION
 
 Unit = Literal["token", "character", "request"]
 

@@ -1,6 +1,6 @@
 """Machine or service, cloud or box: where one becomes cheaper than the other."""
 
-from .machine import HOURS_PER_YEAR, MILLION, SECONDS_PER_HOUR
+from strop.cost import HOURS_PER_YEAR, MILLION, SECONDS_PER_HOUR
 
 
 def break_even_rate(dollars_per_hour: float, rival_dollars_per_million: float) -> float:

@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from strop.cost import owned_dollars_per_hour
 from strop.errors import InputError
 
 from .apis import Api
-from .machine import owned_dollars_per_hour
 
 FOLDER = Path(__file__).parents[1] / "prices"
 STALE_DAYS = 180

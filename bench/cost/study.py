@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from strop.cost import MILLION, discounted, dollars_per_million, joules_per_query
 from strop.errors import InputError
 
 from .apis import Api, Volume
 from .choices import break_even_rate, dollars_over
 from .config import CostConfig
 from .demand import HOURS, Demand
-from .machine import MILLION, discounted, dollars_per_million, joules_per_query
 from .price_book import Machine, doubt, pick, read_price_book
 from .profit import Market, Optimum, best_price, sensitivity
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from strop.bench.cost.apis import Api, Volume
 from strop.bench.cost.choices import break_even_rate, dollars_over
-from strop.bench.cost.machine import dollars_per_million
 from strop.bench.cost.price_book import read_price_book
+from strop.cost import dollars_per_million
 
 APIS = read_price_book().apis
 volumes = st.builds(

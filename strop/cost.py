@@ -1,4 +1,4 @@
-"""Machines: what an hour costs, and a query of so many in it."""
+"""What a machine costs: an hour of it, and a query of so many in that hour. Pure, and every stage's."""
 
 HOURS_PER_YEAR = 8760.0
 SECONDS_PER_HOUR = 3600.0

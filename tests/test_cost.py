@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.bench.cost.machine import dollars_per_million, owned_dollars_per_hour
+from strop.cost import dollars_per_million, owned_dollars_per_hour
 
 hourly = st.floats(0.001, 1000)
 rates = st.floats(0.01, 1e6)
