@@ -75,6 +75,10 @@ class ServeConfig:
     of more calls than that at once, too."""
     max_message_bytes: int = 1048576
     """The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
+    dollars_per_hour: float | None = None
+    """What the machine costs in US dollars an hour: /metrics then tells what was spent since the start
+    and what a million queries cost, now and on average. strop cost says it of the price book's machines;
+    of a box that you own it is price / (years x 8760) + kilowatts x tariff."""
     notice_seconds: float = 0.0
     """After the first SIGTERM or interrupt, go on taking calls this long with health already
     NOT_SERVING. Set it to twice the interval at which your load balancer asks."""
@@ -115,6 +119,8 @@ class ServeConfig:
                 f"--queue-tokens is {self.queue_tokens}; it must be at least twice --batch-tokens,"
                 f" {self.batch_tokens}"
             )
+        if self.dollars_per_hour is not None and not 0 < self.dollars_per_hour < float("inf"):
+            raise InputError(f"--dollars-per-hour is {self.dollars_per_hour}; it must be above 0")
         if self.nice > LEAST_URGENT:
             raise InputError(f"--nice is {self.nice}; it is at most {LEAST_URGENT}")
         if self.max_padding > 1:

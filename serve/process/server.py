@@ -24,6 +24,7 @@ from ..inference.pipeline import Pipeline
 from ..observe.lag import sampled
 from ..observe.metrics import Metrics
 from ..observe.page import MetricsPage
+from ..observe.spending import counted
 from ..scheduling.batcher import Batcher, Limits
 from ..scheduling.forecast import Forecast
 from ..wire.calls import Calls
@@ -60,7 +61,10 @@ async def _serve(model: Model, config: ServeConfig) -> None:
     signalled = _watch_signals()
     metrics = metrics_of(model, config)
     with contextlib.closing(MetricsPage(metrics.registry, config.metrics_address)) as page:
-        async with serving(model, config, metrics) as address:
+        async with (
+            counted(metrics.registry, config.dollars_per_hour, lambda: metrics.statistics.texts),
+            serving(model, config, metrics) as address,
+        ):
             announce(served(model), config, address, page.address)
             await signalled.wait()
 

@@ -21,6 +21,7 @@ from strop.errors import StropError
 from ..address import check_free, reserved
 from ..config import ServeConfig
 from ..observe.page import MetricsPage
+from ..observe.spending import counted
 from . import reports
 from .announce import Served, announce
 
@@ -58,16 +59,17 @@ async def _supervise(config: ServeConfig) -> None:
         shared = replace(config, address=address)
         workers = [Worker(number, shared, counts) for number in range(config.workers)]
         with contextlib.closing(MetricsPage(counts.registry, config.metrics_address)) as page:
-            try:
-                with contextlib.suppress(asyncio.CancelledError):
-                    served, *_ = await asyncio.gather(*(worker.start() for worker in workers))
-                    announce(served, config, address, page.address)
-                    await asyncio.gather(*(worker.keep() for worker in workers))
-                await _drain(workers)
-            except asyncio.CancelledError:
-                raise StropError("stopped by a second signal") from None
-            finally:
-                await asyncio.gather(*(worker.kill() for worker in workers))
+            async with counted(counts.registry, config.dollars_per_hour, counts.texts):
+                try:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        served, *_ = await asyncio.gather(*(worker.start() for worker in workers))
+                        announce(served, config, address, page.address)
+                        await asyncio.gather(*(worker.keep() for worker in workers))
+                    await _drain(workers)
+                except asyncio.CancelledError:
+                    raise StropError("stopped by a second signal") from None
+                finally:
+                    await asyncio.gather(*(worker.kill() for worker in workers))
 
 
 async def _drain(workers: Sequence["Worker"]) -> None:
@@ -99,6 +101,16 @@ class Counts:
         MultiProcessCollector(self.registry, str(folder))
         self._ready = Gauge("strop_workers_ready", "Workers that answer", registry=self.registry)
         self._deaths = Counter("strop_worker_deaths", "Workers that died", registry=self.registry)
+
+    def texts(self) -> float:
+        """How many all workers have answered, those that died too."""
+        files = [str(file) for file in self.folder.glob("counter_*.db")]
+        return sum(
+            sample.value
+            for metric in MultiProcessCollector.merge(files)
+            for sample in metric.samples
+            if sample.name == "strop_texts_total"
+        )
 
     def ready(self) -> None:
         """A worker answers."""

@@ -88,7 +88,7 @@ def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
 
 
 def test_the_dashboard_shows_every_metric_and_no_other(start_server: Start, tiny_bundle: Path) -> None:
-    server = start_server(tiny_bundle, "--workers", "2")
+    server = start_server(tiny_bundle, "--workers", "2", "--dollars-per-hour", "0.36")
     with grpc.insecure_channel(server.address) as channel:
         typed_grpc.StropStub(channel).Classify(REQUEST)
     sampled = {name for name, _ in server.metrics()}
