@@ -26,7 +26,7 @@ COMMANDS = {
     "sign": ("strop.export.inspect.command:sign", "Vouch for a bundle with your key."),
     "serve": ("strop.serve.command:serve", "A bundle to a gRPC endpoint with metrics."),
     "query": ("strop.bench.query:query", "Ask a running server."),
-    "bench": ("strop.bench.command:bench", "Latency, accuracy and dollars per million queries."),
+    "bench": ("strop.bench.command:app", "Latency, accuracy and dollars per million queries."),
     "cost": ("strop.bench.cost.command:cost", "What a measured rate is worth, here and elsewhere."),
     "tune": ("strop.bench.tune.command:tune", "The serve options that are fastest within your SLO."),
     "bench-serve": ("strop.bench.serving.command:bench_serve", "The server against its targets."),

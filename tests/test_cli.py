@@ -32,8 +32,8 @@ def one_line(done, code):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "data", "train", "merge", "export", "inspect", "sign", "serve", "query", "bench", "tune"),
-        *("data split", "data check", "data redact", "bench-serve", "demo"),
+        *("", "data", "train", "merge", "export", "inspect", "sign", "serve", "query", "bench", "tune", "cost"),
+        *("data split", "data check", "data redact", "bench compare", "bench gate", "bench-serve", "demo"),
     ],
 )
 def test_every_command_has_help(strop, command):

@@ -1,16 +1,16 @@
 """A cost study: one measured rate against machines, services, demand and market."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from strop.cost import MILLION, discounted, dollars_per_million, joules_per_query
 from strop.errors import InputError
 
+from ..saved import SavedReport
 from .apis import Api, Volume
 from .choices import break_even_rate, dollars_over
 from .config import CostConfig
@@ -79,9 +79,9 @@ class Study:
     @classmethod
     def of(cls, config: CostConfig, today: date) -> Self:
         """Read what ``config`` names and compute; ``InputError`` for what can't be read or used."""
-        report = _read_report(config.report)
-        rate = report.get("sustained_rate")
-        if not isinstance(rate, int | float) or rate <= 0:
+        report = SavedReport.read(config.report)
+        rate = report.rate
+        if rate is None:
             raise InputError(
                 f"{config.report}: no rate met its SLO, so there is nothing to cost; bench again"
             )
@@ -100,8 +100,8 @@ class Study:
         doubts = [*(doubt(one, today) for one in machines), *(doubt(one, today) for one in apis)]
         return cls(
             config,
-            float(rate),
-            str(report.get("conditions", "")),
+            rate,
+            str(report["conditions"]),
             demand,
             volume,
             offers,
@@ -181,20 +181,10 @@ def _rates(given: Sequence[str], machines: set[str]) -> dict[str, float]:
     return rates
 
 
-def _volume(config: CostConfig, report: Mapping[str, Any], demand: Demand) -> Volume:
+def _volume(config: CostConfig, report: SavedReport, demand: Demand) -> Volume:
     try:
-        lengths = {int(length): int(texts) for length, texts in report["lengths"].items()}
+        lengths = {int(length): int(texts) for length, texts in report.fields["lengths"].items()}
         mean = sum(length * texts for length, texts in lengths.items()) / sum(lengths.values())
     except (KeyError, AttributeError, TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError(f"{config.report} doesn't tell the lengths of its texts; bench again") from error
     return Volume(lengths, config.tokens_per_text or mean / CHARACTERS_A_TOKEN, demand.per_month)
-
-
-def _read_report(path: Path) -> Mapping[str, Any]:
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{path} can't be read: {error}; give the .json of strop bench") from error
-    if not isinstance(report, dict) or not str(report.get("schema", "")).startswith("strop.bench/"):
-        raise InputError(f"{path} is not a report of strop bench; give its .json")
-    return report
