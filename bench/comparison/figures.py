@@ -61,11 +61,10 @@ def figures(before: SavedReport, after: SavedReport) -> list[Figure]:
     """All that both tell: rate, percentiles at that rate, scores, dollars by machine."""
     found = [Figure(RATE, "texts/s", before.rate, after.rate, gated=True)]
     for name in _common(before.percentiles, after.percentiles):
-        pair = (before.percentiles.get(name), after.percentiles.get(name))
-        milliseconds = [None if value is None else 1e3 * value for value in pair]
-        # What is too short to have a p99, or has no rate, is told by the rate.
-        gated = name == "p99" and None not in pair
-        found.append(Figure(f"{name} at that rate", "ms", *milliseconds, lower_is_better=True, gated=gated))
+        one, other = _ms(before.percentiles.get(name)), _ms(after.percentiles.get(name))
+        # What has no rate has no p99 at it either, and is told by the rate.
+        gated = name == "p99" and None not in (one, other)
+        found.append(Figure(f"{name} at that rate", "ms", one, other, lower_is_better=True, gated=gated))
     task = TASKS.get(after["server"].get("task", ""))
     for number, name in enumerate(_common(before.metrics, after.metrics)):
         errors = task is not None and name in task.lower_is_better
@@ -103,6 +102,10 @@ def unlike_settings(before: SavedReport, after: SavedReport) -> list[str]:
         for name in SETTINGS
         if one.get(name) != other.get(name)
     ]
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else 1e3 * seconds
 
 
 def _common(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:

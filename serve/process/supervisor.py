@@ -106,7 +106,7 @@ class Counts:
         """How many all workers have answered, those that died too."""
         files = [str(file) for file in self.folder.glob("counter_*.db")]
         return sum(
-            sample.value
+            float(sample.value)
             for metric in MultiProcessCollector.merge(files)
             for sample in metric.samples
             if sample.name == "strop_texts_total"
