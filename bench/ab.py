@@ -1,6 +1,5 @@
 """Two servers against each other: measured in turns, compared by ratios with their intervals."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,7 +16,7 @@ from .confidence import CONFIDENCE, mean_ratio
 from .config import BenchConfig
 from .histogram import merge
 from .protocols import Reply
-from .report import check_folder, spread, write_files
+from .report import check_folder, spread, to_json, write_files
 from .run import Load, connected, prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
@@ -130,7 +129,7 @@ def ab(config: BenchConfig) -> None:
     ]
     stem = f"{created:%Y-%m-%dT%H%M%S}-{host.name}-ab"
     record = _record(created, host, load, config, duel)
-    path = write_files(config.out, stem, record, "\n\n".join(page) + "\n")
+    path = write_files(config.out, stem, {"json": record, "md": "\n\n".join(page) + "\n"})
     console.print(f"report: {path} and .json", markup=False, soft_wrap=True)
 
 
@@ -202,4 +201,4 @@ def _record(created: datetime, host: Host, load: float, config: BenchConfig, due
         },
         "warnings": duel.warnings(),
     }
-    return json.dumps(fields, indent=2, default=str) + "\n"
+    return to_json(fields)

@@ -13,6 +13,7 @@ from strop.host import read_host, read_versions
 from .accuracy import measure_accuracy, read_promise
 from .config import BenchConfig
 from .cost.price_book import pick, read_price_book
+from .page.page import to_html
 from .protocols import Reply
 from .report import Report, check_folder, write
 from .run import prepare, run
@@ -59,6 +60,6 @@ def benchmark(config: BenchConfig) -> None:
         machines,
         Counter(sum(map(len, text)) for text in texts.texts),
     )
-    path = write(report, to_markdown(report), config.out)
+    path = write(report, to_markdown(report), to_html(report), config.out)
     show(report, console)
-    console.print(f"report: {path} and .json", markup=False, soft_wrap=True)
+    console.print(f"report: {path}, .md and .json", markup=False, soft_wrap=True)

@@ -170,8 +170,8 @@ async def _stall(address: str, config: GeneratorConfig) -> list[Row]:
             opened,
             Target("at least", round(0.98 * truth)),
             "ms",
-            f"{RATE:g} calls/s for {STALL_RUN_SECONDS:g} s: a call meant for the stall waits for its end, so"
-            f" the true p99 is {truth:.0f} ms",
+            f"{RATE:g} calls/s for {STALL_RUN_SECONDS:g} s: a call meant for the stall waits for its end,"
+            f" so the true p99 is {truth:.0f} ms",
         ),
         Row(
             "p99 over the same stall, a naive closed loop",

@@ -1,4 +1,4 @@
-"""The report of a benchmark: everything measured and assumed, as versioned JSON and for reading."""
+"""The report of a benchmark: everything measured and assumed, and the files that it is written to."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -117,42 +117,37 @@ class Report:
                 found.append(f"soak: failed calls: {failed}")
         return found
 
-    def to_json(self) -> str:
+    def fields(self) -> dict[str, Any]:
         """The report as ``strop.bench/3``: seconds, texts per second and US dollars throughout."""
         first = self.measured.first
-        return json.dumps(
-            {
-                "schema": SCHEMA,
-                "created": self.created.isoformat(),
-                "server": {
-                    "address": self.address,
-                    "model": first.model,
-                    "version": first.version,
-                    "variant": first.variant,
-                    "task": self.task.name,
-                },
-                "host": asdict(self.host) | {"load_before": self.load},
-                "versions": dict(self.versions),
-                "config": asdict(self.config),
-                "conditions": self.conditions,
-                "sustained_rate": self.rate,
-                "lengths": dict(sorted(self.lengths.items())),
-                "sustained_interval": sustained_interval(self.measured.opened),
-                "clients": self.measured.clients,
-                "phases": [_phase(phase) for phase in self.measured.phases],
-                "repeats": self._repeats(),
-                "soak": self._soak(),
-                "accuracy": self._accuracy(),
-                "costs": [
-                    asdict(machine)
-                    | {"hourly": machine.hourly(), "dollars_per_million": self.cost(machine)}
-                    for machine in self.machines
-                ],
-                "warnings": self.warnings(),
+        return {
+            "schema": SCHEMA,
+            "created": self.created.isoformat(),
+            "server": {
+                "address": self.address,
+                "model": first.model,
+                "version": first.version,
+                "variant": first.variant,
+                "task": self.task.name,
             },
-            indent=2,
-            default=str,
-        )
+            "host": asdict(self.host) | {"load_before": self.load},
+            "versions": dict(self.versions),
+            "config": asdict(self.config),
+            "conditions": self.conditions,
+            "sustained_rate": self.rate,
+            "lengths": dict(sorted(self.lengths.items())),
+            "sustained_interval": sustained_interval(self.measured.opened),
+            "clients": self.measured.clients,
+            "phases": [_phase(phase) for phase in self.measured.phases],
+            "repeats": self._repeats(),
+            "soak": self._soak(),
+            "accuracy": self._accuracy(),
+            "costs": [
+                asdict(machine) | {"hourly": machine.hourly(), "dollars_per_million": self.cost(machine)}
+                for machine in self.machines
+            ],
+            "warnings": self.warnings(),
+        }
 
     def _repeats(self) -> dict[str, Any] | None:
         repeated = self.measured.repeated
@@ -202,25 +197,31 @@ def check_folder(out: Path) -> None:
         raise InputError(f"--out {out} is a file; name a folder for the report")
 
 
-def write(report: Report, markdown: str, folder: Path) -> Path:
-    """Write ``<date>T<time>-<host>.json`` and ``.md`` into ``folder``, as ``write_files`` does."""
+def write(report: Report, markdown: str, html: str, folder: Path) -> Path:
+    """Write ``<date>T<time>-<host>`` as JSON, Markdown and HTML into ``folder``; returns the last."""
     stem = f"{report.created:%Y-%m-%dT%H%M%S}-{report.host.name}"
-    return write_files(folder, stem, report.to_json() + "\n", markdown)
+    return write_files(folder, stem, {"json": to_json(report.fields()), "md": markdown, "html": html})
 
 
-def write_files(folder: Path, stem: str, record: str, markdown: str) -> Path:
-    """Write ``<stem>.json`` and ``<stem>.md`` into ``folder``; returns the latter.
+def to_json(fields: Mapping[str, Any]) -> str:
+    """A report's record, as it stands in its file."""
+    return json.dumps(fields, indent=2, default=str) + "\n"
+
+
+def write_files(folder: Path, stem: str, texts: Mapping[str, str]) -> Path:
+    """Write a text for each suffix under the name ``stem`` into ``folder``; returns the last one's path.
 
     Each appears whole or not at all. ``InputError`` if the folder can't be written.
     """
-    page = folder / f"{stem}.md"
+    path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / f"{stem}.json", record)
-        replace_file(page, markdown)
+        for suffix, text in texts.items():
+            path = folder / f"{stem}.{suffix}"
+            replace_file(path, text)
     except OSError as error:
         raise InputError(f"--out {folder} can't be written: {error.strerror}") from error
-    return page
+    return path
 
 
 def replace_file(path: Path, text: str) -> None:

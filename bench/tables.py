@@ -58,19 +58,23 @@ def show_grid(grid: Grid, console: Console) -> None:
 
 def to_markdown(report: Report) -> str:
     """The report as a page: the one number first."""
+    parts = [f"# {headline(report)}", *setting(report)]
+    parts += [grid_markdown(grid) for grid in grids(report)]
+    if warnings := report.warnings():
+        parts += ["## Warnings", "\n".join(f"- {warning}" for warning in warnings)]
+    return "\n\n".join(parts) + "\n"
+
+
+def setting(report: Report) -> list[str]:
+    """What was measured, by which load, on what, in a line each."""
     first, config, host = report.measured.first, report.config, report.host
-    parts = [
-        f"# {headline(report)}",
+    return [
         f"{report.created:%Y-%m-%d %H:%M} · {config.address} · {config.protocol} API · model"
         f" {first.model} {first.version} {first.variant} for {report.task.name} · {config.texts_per_call}"
         f" texts a call, from {config.texts.name}",
         f"{host} · {host.memory_bytes / 2**30:.1f} GiB · {host.kernel} · "
         + ", ".join(f"{name} {version}" for name, version in report.versions.items()),
     ]
-    parts += [grid_markdown(grid) for grid in grids(report)]
-    if warnings := report.warnings():
-        parts += ["## Warnings", "\n".join(f"- {warning}" for warning in warnings)]
-    return "\n\n".join(parts) + "\n"
 
 
 def grid_markdown(grid: Grid) -> str:
@@ -106,7 +110,7 @@ def _latency(report: Report) -> Grid:
         summary = phase.summary
         rows.append(
             (
-                _name(phase),
+                phase_name(phase),
                 str(summary.calls),
                 digits(summary.rate),
                 digits(summary.goodput),
@@ -135,7 +139,7 @@ def _bounds(report: Report) -> str:
 
 def _intervals(report: Report) -> Grid:
     rows = [
-        (_name(phase), *(_between(phase.summary.intervals[name]) for name in SURE))
+        (phase_name(phase), *(_between(phase.summary.intervals[name]) for name in SURE))
         for phase in report.measured.phases
     ]
     return Grid(
@@ -193,7 +197,7 @@ def _between(interval: Interval) -> str:
 def _stages(report: Report) -> Grid:
     rows = [
         (
-            _name(phase),
+            phase_name(phase),
             *(ms(value) for value in (stages.tokenise, stages.queue, stages.compute, stages.total)),
             ms(phase.summary.percentiles["p50"]),
         )
@@ -249,7 +253,8 @@ def _cost(report: Report) -> Grid:
     return Grid("Cost of a million queries", header, rows, note, narrow=False)
 
 
-def _name(phase: Phase) -> str:
+def phase_name(phase: Phase) -> str:
+    """What a phase offered."""
     if phase.loop == "closed":
         return f"closed {phase.in_flight}"
     return f"open {phase.offered:.0f}/s"

@@ -32,7 +32,20 @@ def one_line(done, code):
 @pytest.mark.parametrize(
     "command",
     [
-        *("", "data", "train", "merge", "export", "inspect", "sign", "serve", "query", "bench", "tune", "cost"),
+        *(
+            "",
+            "data",
+            "train",
+            "merge",
+            "export",
+            "inspect",
+            "sign",
+            "serve",
+            "query",
+            "bench",
+            "tune",
+            "cost",
+        ),
         *("data split", "data check", "data redact", "bench compare", "bench gate", "bench-serve", "demo"),
     ],
 )

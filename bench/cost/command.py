@@ -1,6 +1,5 @@
 """``strop cost``: what a measured rate is worth."""
 
-import json
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -17,19 +16,19 @@ def cost(config: CostConfig) -> None:
     price book. Nothing is measured.
     """
     # Not at the top: the option's help must not wait for numpy.
-    from ..report import check_folder, write_files
+    from ..report import check_folder, to_json, write_files
+    from ..saved import SavedReport
     from ..tables import grid_markdown, show_grid
     from .study import Study
     from .tables import grids, headline
 
     out = config.out or config.report.parent
     check_folder(out)
-    study = Study.of(config, date.today())
+    study = Study.of(config, SavedReport.read(config.report), date.today())
     page = [f"# {headline(study)}", *(grid_markdown(grid) for grid in grids(study))]
     if study.warnings:
         page += ["## Warnings", "\n".join(f"- {warning}" for warning in study.warnings)]
-    text = json.dumps(_fields(study), indent=2, default=str) + "\n"
-    path = write_files(out, "cost", text, "\n\n".join(page) + "\n")
+    path = write_files(out, "cost", {"json": to_json(_fields(study)), "md": "\n\n".join(page) + "\n"})
     console = Console()
     for grid in grids(study):
         show_grid(grid, console)

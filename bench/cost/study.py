@@ -77,9 +77,8 @@ class Study:
     warnings: Sequence[str]
 
     @classmethod
-    def of(cls, config: CostConfig, today: date) -> Self:
-        """Read what ``config`` names and compute; ``InputError`` for what can't be read or used."""
-        report = SavedReport.read(config.report)
+    def of(cls, config: CostConfig, report: SavedReport, today: date) -> Self:
+        """Compute what ``config`` asks of a report; ``InputError`` for what can't be read or used."""
         rate = report.rate
         if rate is None:
             raise InputError(

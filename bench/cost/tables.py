@@ -19,6 +19,11 @@ def grids(study: Study) -> list[Grid]:
     return [grid for grid in found if grid.rows]
 
 
+def elsewhere(study: Study) -> list[Grid]:
+    """What services cost, and what everything costs over years."""
+    return [grid for grid in (_rivals(study), _years(study)) if grid.rows]
+
+
 def _machines(study: Study) -> Grid:
     rows = [
         (

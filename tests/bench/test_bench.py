@@ -70,7 +70,7 @@ def test_a_benchmark_prints_its_tables_and_saves_a_report(
     assert "An assumption, not a measurement" in printed
     (page,) = out.glob("*.md")
     assert page.read_text(encoding="utf-8").startswith("# $")
-    assert {path.suffix for path in out.iterdir()} == {".json", ".md"}
+    assert {path.suffix for path in out.iterdir()} == {".json", ".md", ".html"}
 
 
 def test_the_open_inference_protocol_is_measured_too(

@@ -1,0 +1,150 @@
+"""The HTML page: what stands on it, without a browser; `make check-page` looks at it with one."""
+
+import math
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strop.bench.page.charts import Bar, Line, bars, lines, parts
+from strop.bench.page.scales import Scale, from_zero, linear_ticks, log_around
+
+VOID = ("meta", "link", "br")
+QUICK = ("--seconds", "3", "--warmup-seconds", "0.2", "--in-flight", "8", "--rate", "150")
+
+
+class Outline(HTMLParser):
+    """The elements of a page, and whether each is closed in its turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+@pytest.fixture
+def page(strop: Callable[..., int], server: Any, texts: Path, tmp_path: Path) -> Callable[..., str]:
+    """Benches the fake server with some options more; gives the page."""
+
+    def bench(*more: str) -> str:
+        words = ("bench", server.address, "--texts", str(texts), "--out", str(tmp_path / "out"))
+        assert strop(*words, *QUICK, *more) == 0
+        (file,) = (tmp_path / "out").glob("*.html")
+        return file.read_text(encoding="utf-8")
+
+    return bench
+
+
+def test_a_page_needs_nothing_else_and_says_the_one_number_first(page: Callable[..., str]) -> None:
+    text = page("--slo-ms", "1000")
+    outline = Outline(text)
+    # Sources of prices are named in the text; nothing is loaded from there.
+    loaded = [one.get(name) for _, one in outline.found for name in ("src", "href", "action")]
+    assert set(loaded) <= {None, "data:,"}
+    assert not outline.all("script", "iframe", "object")
+    assert "url(" not in text
+    assert "@import" not in text
+    body = text[text.index("<main>") :]
+    assert re.search(r"<h1>.*?\$[0-9.]+.*?per million queries at p99 ≤ 1000 ms</h1>", body, re.DOTALL)
+    assert body.index("<h1>") < body.index("<svg")
+    assert "prefers-color-scheme: dark" in text
+    assert "What was not measured" in text
+
+
+def test_every_chart_has_its_words_and_its_numbers(page: Callable[..., str]) -> None:
+    text = page("--slo-ms", "1000")
+    outline = Outline(text)
+    figures = text.split("<figure ")[1:]
+    titles = [re.search(r"<h2 id=.*?>(.*?)</h2>", one).group(1) for one in figures]  # type: ignore[union-attr]
+    assert titles == [
+        "Latency against load",
+        "How long calls take at that rate",
+        "Where the time goes in the server",
+        "A million queries, here and elsewhere",
+        "From which demand on a machine of your own is cheaper",
+    ]
+    assert all("<figcaption>" in one and "<table" in one and "<svg" in one for one in figures)
+    ids = [one["id"] for _, one in outline.found if "id" in one]
+    assert len(set(ids)) == len(ids)
+    labelled = [one["aria-labelledby"] for _, one in outline.found if "aria-labelledby" in one]
+    assert set(labelled) <= set(ids)
+    assert all(one.get("scope") for one in outline.all("th"))
+    assert outline.all("html")[0]["lang"] == "en"
+    assert "width=device-width" in str(outline.all("meta"))
+
+
+def test_a_page_without_a_rate_says_so_and_tells_no_cost(page: Callable[..., str]) -> None:
+    text = page("--slo-ms", "1")
+    assert re.search(r"<h1>.*too slow.*No rate that was tried met p99 ≤ 1 ms</h1>", text, re.DOTALL)
+    assert "there is no rate to tell it of" in text
+    assert "here and elsewhere" not in text
+    Outline(text)
+
+
+def test_what_a_file_of_prices_says_is_text_and_not_markup(
+    page: Callable[..., str], tmp_path: Path
+) -> None:
+    prices = tmp_path / "mine.toml"
+    prices.write_text(
+        '[[machine]]\nname = "mine"\ntitle = "<script>alert(1)</script> & co"\nhardware = "this"\n'
+        'source = "me"\ndollars_per_hour = 0.36\n',
+        encoding="utf-8",
+    )
+    text = page("--slo-ms", "1000", "--machines", "mine", "--prices", str(prices))
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in text
+
+
+positive = st.floats(1e-4, 1e7)
+
+
+@given(st.lists(positive, min_size=1, max_size=8), st.booleans())
+def test_a_scale_keeps_order_and_stays_within_its_axis(values: list[float], log: bool) -> None:
+    scale = (log_around if log else from_zero)(values, 10, 200)
+    places = [scale(value) for value in sorted(values)]
+    assert places == sorted(places)
+    assert all(10 - 1e-9 <= place <= 200 + 1e-9 for place in places)
+    assert 1 <= len(scale.ticks()) <= 16
+    assert all(scale.low <= tick * (1 + 1e-9) and tick <= scale.high * (1 + 1e-9) for tick in scale.ticks())
+
+
+def test_ticks_are_round() -> None:
+    assert linear_ticks(0, 647) == [0, 200, 400, 600]
+    assert Scale(0.05, 700, 0, 1, log=True).ticks() == pytest.approx([0.1, 1, 10, 100])
+
+
+@given(st.lists(st.tuples(positive, positive), min_size=1, max_size=6))
+def test_charts_are_well_formed_and_hold_every_value(points: list[tuple[float, float]]) -> None:
+    line = ET.fromstring(lines([Line("a <b>", points)], x="x", y="y", bound=("SLO", 3.0)))
+    assert len(list(line.iter("circle"))) == len(points)
+    rows = [Bar("a & b", value, str(value)) for value, _ in points]
+    for log in (False, True):
+        drawn = [
+            float(one.attrib["width"]) for one in ET.fromstring(bars(rows, x="x", log=log)).iter("rect")
+        ]
+        assert len(drawn) == len(points)
+        assert all(math.isfinite(width) and width > 0 for width in drawn)
+    stack = ET.fromstring(parts([("a", point) for point in points], x="x"))
+    assert len(list(stack.iter("rect"))) == 2 * len(points)
