@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test test-optimum lint format proto check-proto data train export serve query bench tune bench-export bench-serve clean
+.PHONY: help setup demo test test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-serve clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -31,6 +31,10 @@ test: setup  ## every test that needs no GPU
 test-optimum: setup  ## optimum's export against ours, in an environment of its own: 1.3 GB, minutes at first
 	$(BIN)/python -m strop.export.optimum.environment
 	$(BIN)/pytest tests/export/test_optimum.py $(ARGS)
+
+test-page: setup  ## the report's page in the Chromium that is there: 200 MB in an environment of its own
+	$(BIN)/python -m strop.bench.page.browser
+	$(BIN)/pytest tests/bench/test_page.py -rs $(ARGS)
 
 lint: setup  ## formatting, lint, types, and the generated stubs
 	$(BIN)/ruff format --check $(SOURCES)

@@ -1,4 +1,4 @@
-"""The HTML page: what stands on it, without a browser; `make check-page` looks at it with one."""
+"""The HTML page: what stands on it, without a browser; and with one where `make test-page` was."""
 
 import math
 import re
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strop.bench.page.browser import ENVIRONMENT, chromium, look
 from strop.bench.page.charts import Bar, Line, bars, lines, parts
 from strop.bench.page.scales import Scale, from_zero, linear_ticks, log_around
 
@@ -115,6 +116,18 @@ def test_what_a_file_of_prices_says_is_text_and_not_markup(
     text = page("--slo-ms", "1000", "--machines", "mine", "--prices", str(prices))
     assert "<script>" not in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; co" in text
+
+
+@pytest.mark.skipif(chromium() is None, reason="there is no Chromium; install one")
+@pytest.mark.skipif(not ENVIRONMENT.ready, reason="playwright is not there; make test-page makes it")
+def test_a_browser_shows_it_without_a_complaint(page: Callable[..., str], tmp_path: Path) -> None:
+    page("--slo-ms", "1000")
+    (file,) = (tmp_path / "out").glob("*.html")
+    views = look(file, tmp_path / "pictures")
+    assert [one.pop("picture") for one in views] == [
+        f"{width}-{scheme}.png" for width in ("phone", "desktop") for scheme in ("light", "dark")
+    ]
+    assert views == [{"console": [], "fetched": [], "violations": [], "wider": 0}] * 4
 
 
 positive = st.floats(1e-4, 1e7)

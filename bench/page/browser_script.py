@@ -1,0 +1,56 @@
+"""Runs in the environment of ``browser.py``: a Chromium, a page, and a folder for pictures of it."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, sync_playwright
+
+WIDTHS = {"phone": 360, "desktop": 1280}
+SCHEMES = ("light", "dark")
+
+
+def main(chromium: str, page: Path, pictures: Path) -> None:
+    """Print what was found as JSON."""
+    pictures.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        # Chromium's sandbox refuses to be started by root.
+        sandbox = os.geteuid() != 0
+        browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
+        found = [
+            look(browser, page, pictures / f"{name}-{scheme}.png", width, scheme)
+            for name, width in WIDTHS.items()
+            for scheme in SCHEMES
+        ]
+        browser.close()
+    print(json.dumps(found))
+
+
+def look(browser: Browser, page: Path, picture: Path, width: int, scheme: Any) -> dict[str, Any]:
+    """One width and one colour scheme, with every table unfolded for axe-core."""
+    tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    console: list[str] = []
+    fetched: list[str] = []
+    tab.on("console", lambda message: console.append(message.text))
+    tab.on("pageerror", lambda error: console.append(str(error)))
+    tab.on("request", lambda request: fetched.append(request.url))
+    tab.goto(page.as_uri())
+    tab.screenshot(path=picture, full_page=True)
+    tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    violations = Axe().run(tab).response["violations"]
+    wider = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    tab.close()
+    return {
+        "picture": picture.name,
+        "console": console,
+        "fetched": [url for url in fetched if url != page.as_uri() and not url.startswith("data:")],
+        "violations": [f"{one['id']}: {node['html']}" for one in violations for node in one["nodes"]],
+        "wider": wider,
+    }
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
