@@ -27,6 +27,8 @@ class Figure:
     legend: Sequence[str]
     """Of its series, in order; none where the names stand in the chart."""
     numbers: Grid
+    lines: bool = False
+    """Whether the legend is of lines, which differ by their dashes too."""
 
 
 def figures(report: Report, study: Study | None) -> list[Figure]:
@@ -63,6 +65,7 @@ def _load(report: Report) -> Figure | None:
         ),
         SHOWN,
         Grid("Milliseconds by rate", ("queries/s", *SHOWN), rows),
+        lines=True,
     )
 
 
@@ -178,4 +181,5 @@ def _break_even(study: Study) -> Figure | None:
             ("service", "queries/s"),
             [(rival.api.title, digits(rival.break_even)) for rival in rivals],
         ),
+        lines=True,
     )

@@ -32,7 +32,7 @@ def to_html(report: Report) -> str:
     )
     return environment.get_template(TEMPLATE).render(
         title=f"{report.measured.first.model}: what a query costs",
-        slo=f"p99 ≤ {report.config.slo_ms:g} ms",
+        slo=f"p99\u00a0≤\u00a0{report.config.slo_ms:g}\u00a0ms",
         number=dollars(report.cost(report.machines[0])) if report.rate else "",
         sentence=_sentence(report),
         tiles=_tiles(report, study),
