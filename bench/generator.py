@@ -93,8 +93,9 @@ async def stalled(send: Send, seconds: float, rate: float) -> tuple[Samples, Sam
     return opened, naive
 
 
-def generator(config: GeneratorConfig) -> None:
+def generator(config: GeneratorConfig | None = None) -> None:
     """Measure it, print the table and save it."""
+    config = config or GeneratorConfig()
     console, created = Console(), datetime.now().astimezone()
     report = TargetReport(
         "strop.bench-generator/1",
@@ -170,8 +171,8 @@ async def _stall(address: str, config: GeneratorConfig) -> list[Row]:
             opened,
             Target("at least", round(0.98 * truth)),
             "ms",
-            f"{RATE:g} calls/s for {STALL_RUN_SECONDS:g} s: a call meant for the stall waits for its end,"
-            f" so the true p99 is {truth:.0f} ms",
+            f"{RATE:g} calls/s for {STALL_RUN_SECONDS:g} s: a call meant for the stall waits it out, so"
+            f" the true p99 is {truth:.0f} ms",
         ),
         Row(
             "p99 over the same stall, a naive closed loop",
