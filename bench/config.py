@@ -51,7 +51,7 @@ class BenchConfig:
     """With --arrivals trace: a CSV (also .gz) with the times of arrivals, in seconds or ISO 8601, in a
     column `arrived`, `arrival_s` or `timestamp`, else the first. Default: the `arrived` seconds of the
     texts."""
-    ramp: tuple[float, float, int] | None = None
+    ramp: Annotated[tuple[float, float, int] | None, Parameter(negative="")] = None
     """Instead of the search: texts per second of the first and of the last step, and how many steps; for
     the whole curve of latency against throughput."""
     repeats: int = 1
