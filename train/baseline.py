@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
-from strop.tasks import Example, Floats, Span, Task
+from strop.tasks import IGNORED, Example, Floats, Outputs, Span, Task
 from strop.tasks.question_answering import ALWAYS, LONGEST
 
+from .batches import EncodedSplit
 from .scores import Scores
 
 FEW = 1000
@@ -42,6 +43,26 @@ def score_baselines(
         name: Scores.of(task, outputs, words, held_out, labels).metrics
         for name, outputs in make(task, train, held_out, labels).items()
     }
+
+
+def token_frequencies(train: EncodedSplit, held_out: EncodedSplit, vocabulary: int) -> Outputs:
+    """``COUNTS`` of each held-out text if each token were as likely as it is frequent in training.
+
+    One is added to each count, or an unseen token would be impossible (Laplace's rule of succession).
+    """
+    counts = np.ones(vocabulary)
+    for item, spans in zip(train.items, train.offsets, strict=True):
+        for token, label, (start, stop) in zip(item["input_ids"], item["labels"], spans, strict=True):
+            if start < stop:  # a special token stands for no characters
+                counts[token if label == IGNORED else label] += 1
+    nats = np.log(counts.sum()) - np.log(counts)
+    likeliest = counts.argmax()
+    rows = []
+    for item in held_out.items:
+        told = np.array([label for label in item["labels"] if label != IGNORED], dtype=int)
+        hits = told == likeliest
+        rows.append((nats[told].sum(), len(told), hits.sum(), len(told) > 0 and hits.all()))
+    return np.array(rows, dtype=np.float32)
 
 
 def _of_texts(

@@ -1,14 +1,14 @@
 """Inputs as the model sees them: token ids, grouped by length, padded to their own batch."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerFast
 
 from strop.tasks import IGNORED, Example, Outputs, Span, Task, by_example
@@ -27,6 +27,8 @@ class Item(TypedDict):
     """Of two texts: 0 for the tokens of the first, 1 for those of the second."""
 
 
+Renew = Callable[[Item, np.random.Generator], Item]
+"""Makes another item of the same input, of the same length."""
 Row = tuple[Item, ...]
 """What is learnt in one batch: an input, or all those of an example."""
 
@@ -47,6 +49,8 @@ class EncodedSplit:
     """All inputs of all examples."""
     offsets: Sequence[Sequence[Span]]
     """The characters that each token of an item stands for."""
+    renew: Renew | None = None
+    """What becomes of an item in each epoch that it is learnt in, if not always the same."""
 
     @classmethod
     def of(
@@ -104,11 +108,12 @@ class EncodedSplit:
         items = by_example(self.items, self.counts)
         offsets = by_example(self.offsets, self.counts)
         order = sorted(range(len(items)), key=lambda place: -row_length(items[place]))
-        return type(self)(
-            [self.examples[place] for place in order],
-            [self.counts[place] for place in order],
-            [item for place in order for item in items[place]],
-            [spans for place in order for spans in offsets[place]],
+        return replace(
+            self,
+            examples=[self.examples[place] for place in order],
+            counts=[self.counts[place] for place in order],
+            items=[item for place in order for item in items[place]],
+            offsets=[spans for place in order for spans in offsets[place]],
         )
 
 
@@ -139,6 +144,30 @@ class Collator:
             types = [torch.tensor(item["token_type_ids"]) for item in items]
             batch["token_type_ids"] = pad_sequence(types, batch_first=True)
         return batch
+
+
+class RenewedRows(Dataset[Row]):
+    """Rows that are others in each epoch.
+
+    They follow from seed, epoch and place alone, so a resumed run meets those that it had not seen.
+    """
+
+    def __init__(self, rows: Sequence[Row], renew: Renew, seed: int) -> None:
+        self._rows = rows
+        self._renew = renew
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the rows."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> Row:
+        random = np.random.default_rng((self._seed, self._epoch, place))
+        return tuple(self._renew(item, random) for item in self._rows[place])
 
 
 def row_length(row: Sequence[Item]) -> int:

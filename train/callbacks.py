@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -18,7 +18,6 @@ from rich.progress import (
 from rich.text import Text
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from .batches import LengthGroupedSampler
 from .processes import any_process
 from .scores import title
 
@@ -42,22 +41,30 @@ class EvaluationSchedule(TrainerCallback):
             control.should_evaluate = control.should_save = True
 
 
-class EpochOrder(TrainerCallback):
-    """Tells the sampler which epoch begins.
+class ByEpoch(Protocol):
+    """What is another in each epoch."""
 
-    transformers does that, too, but doesn't reach it where a run of several processes is resumed within an
-    epoch: then it lies behind accelerate's shard of the batches and those that are skipped.
+    def set_epoch(self, epoch: int) -> None:
+        """Be that of an epoch, the first of which is 0."""
+
+
+class EpochStart(TrainerCallback):
+    """Tells the sampler, and whatever else follows the epochs, which one begins.
+
+    transformers tells the sampler, too, but doesn't reach it where a run of several processes is resumed
+    within an epoch: then it lies behind accelerate's shard of the batches and those that are skipped.
     """
 
-    def __init__(self, sampler: LengthGroupedSampler, steps_per_epoch: int) -> None:
-        self._sampler = sampler
+    def __init__(self, followers: Sequence[ByEpoch], steps_per_epoch: int) -> None:
+        self._followers = followers
         self._steps = steps_per_epoch
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Choose the epoch's order."""
-        self._sampler.set_epoch(state.global_step // self._steps)
+        """Pass on the epoch, also of a run that goes on within it."""
+        for follower in self._followers:
+            follower.set_epoch(state.global_step // self._steps)
 
 
 class Interrupt(TrainerCallback):

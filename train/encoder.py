@@ -3,7 +3,7 @@
 import logging
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
@@ -50,6 +50,11 @@ def pad_token_id(config: PretrainedConfig) -> int:
 def tells_pairs_apart(config: PretrainedConfig) -> bool:
     """Whether it embeds which text of a pair a token is of, beside the separator between them."""
     return int(getattr(config, "type_vocab_size", 1)) > 1
+
+
+def is_within(name: str, modules: Collection[str]) -> bool:
+    """Whether a parameter or module is one of some modules, by the ends of their names, or part of one."""
+    return any(f".{module}." in f".{name}." for module in modules)
 
 
 def quieten() -> None:
@@ -157,13 +162,18 @@ class Encoder:
         except UNREADABLE as error:
             raise _unreadable(self.name, error) from error
         renewed = {*loading["missing_keys"], *(key for key, *_ in loading["mismatched_keys"])}
-        heads = {key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] for key in renewed}
-        if lacking := heads.difference(head.modules):
+        new = {name for name in head.modules if any(is_within(key, (name,)) for key in renewed)}
+        lacking = {
+            key.removeprefix(f"{model.base_model_prefix}.").split(".")[0]
+            for key in renewed
+            if not is_within(key, (*new, *head.zeros))
+        }
+        if lacking:
             raise InputError(
                 f"model {self.name} lacks the weights of its {', '.join(sorted(lacking))};"
                 " give a whole pretrained model"
             )
-        return model, tuple(sorted(heads))
+        return model, tuple(sorted(new))
 
 
 def _require_decoder(name: str, config: PretrainedConfig) -> None:

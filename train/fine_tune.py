@@ -17,7 +17,7 @@ from strop.tasks import Task
 
 from .additions import Addition, read_additions, write_additions
 from .augmentation.copies import with_typos
-from .baseline import score_baselines
+from .baseline import score_baselines, token_frequencies
 from .batches import EncodedSplit, rows_of
 from .compiled import require_compiler
 from .config import TrainConfig
@@ -230,23 +230,30 @@ def _report(
         beside["typos"] = Beside(texts, typos, "test split", test.metrics)
     if isinstance(ready.encoder, Continued):
         beside["forgetting"] = forgetting(ready.encoder, model)
-    if HEADS[splits.task.head].pretrained:
-        before, _ = ready.encoder.model(splits.task, ready.labels)
-        untrained = replace(model, model=before.train(False))
-        name = f"{Path(ready.encoder.name).name}, not fine-tuned"
-        baselines = {name: untrained.score(splits.test).metrics}
-    else:
-        baselines = dict(score_baselines(splits.task, splits.train, splits.test, splits.labels))
     return Report(
         config.method,
         validation,
         test,
-        baselines,
+        _baselines(splits, ready, model),
         cost,
         splits.task.lower_is_better,
         beside,
         ready.warnings,
     )
+
+
+def _baselines(splits: Splits, ready: Prepared, model: FinishedModel) -> dict[str, Mapping[str, float]]:
+    """Scores on the test split of what was there before ``model``, or needs none."""
+    task = splits.task
+    if not HEADS[task.head].pretrained:
+        return score_baselines(task, splits.train, splits.test, splits.labels)
+    before, new = ready.encoder.model(task, ready.labels)
+    if not new:
+        untrained = replace(model, model=before.train(False))
+        return {f"{Path(ready.encoder.name).name}, not fine-tuned": untrained.score(splits.test).metrics}
+    train, test = ready.encoded["train"], ready.encoded["test"]
+    guesses = token_frequencies(train, test, before.config.vocab_size)
+    return {"most frequent token": test.score(task, guesses, ready.labels).metrics}
 
 
 def _draw(

@@ -22,8 +22,8 @@ from transformers.training_args import TrainingArguments
 from strop.errors import StropError
 from strop.tasks import Task
 
-from .batches import Collator, EncodedSplit, LengthGroupedSampler, row_length, rows_of
-from .callbacks import EpochOrder, EvaluationSchedule, Interrupt, ProgressBar
+from .batches import Collator, EncodedSplit, LengthGroupedSampler, RenewedRows, Row, row_length, rows_of
+from .callbacks import ByEpoch, EpochStart, EvaluationSchedule, Interrupt, ProgressBar
 from .compiled import compile_layers
 from .config import TrainConfig
 from .device import arithmetic
@@ -84,9 +84,14 @@ def fit(
     steps = steps_per_epoch(len(rows), config)
     schedule = EvaluationSchedule(steps, config.epochs, config.evaluations_per_epoch)
     sampler = LengthGroupedSampler([row_length(row) for row in rows], config.batch_size, config.seed)
+    followers: list[ByEpoch] = [sampler]
+    learnt: Sequence[Row] | RenewedRows = rows
+    if train.renew:
+        learnt = RenewedRows(rows, train.renew, config.seed)
+        followers.append(learnt)
     interrupt, bar = Interrupt(), ProgressBar(task.metrics, shown=is_main())
     called = [
-        *(schedule, EpochOrder(sampler, steps), EarlyStoppingCallback(config.patience), interrupt, bar),
+        *(schedule, EpochStart(followers, steps), EarlyStoppingCallback(config.patience), interrupt, bar),
         *callbacks,
     ]
     if is_main():
@@ -105,7 +110,7 @@ def fit(
         args=_arguments(config, checkpoints, schedule.last),
         sampler=sampler,
         data_collator=Collator(pad_token_id),
-        train_dataset=rows,
+        train_dataset=learnt,
         eval_dataset=held_out,
         compute_metrics=score,
         callbacks=called,

@@ -16,7 +16,7 @@ from strop.tasks import Task
 
 from .adapter import Adapter
 from .attach import attach, settings_of
-from .encoder import Encoder
+from .encoder import Encoder, is_within
 from .heads import HEADS, Head, logits_of
 
 
@@ -62,7 +62,7 @@ class _Part:
 
     def holds(self, name: str) -> bool:
         """Whether it brings the module, or the one that a parameter is of."""
-        return _is_within(name, self.whole)
+        return is_within(name, self.whole)
 
 
 def _merge_alone(model: PreTrainedModel, head: Head, adapter: Adapter, base: str) -> _Part:
@@ -112,7 +112,7 @@ def _add_up(model: PreTrainedModel, parts: Sequence[_Part], untrained: Collectio
     """
     states = [(part, part.model.state_dict()) for part in parts]
     for name, tensor in model.state_dict().items():
-        if _is_within(name, untrained):
+        if is_within(name, untrained):
             brought = [(part.weight, state[name]) for part, state in states if part.holds(name)]
             total = sum(weight for weight, _ in brought)
             if total <= 0:
@@ -122,10 +122,6 @@ def _add_up(model: PreTrainedModel, parts: Sequence[_Part], untrained: Collectio
             tensor.copy_(sum(weight / total * value for weight, value in brought))
         else:
             tensor += sum(part.weight * (state[name] - tensor) for part, state in states)
-
-
-def _is_within(name: str, modules: Collection[str]) -> bool:
-    return any(f".{module}." in f".{name}." for module in modules)
 
 
 def _require_one_base(base: str, own: Adapter | None, further: Sequence[Adapter]) -> None:

@@ -1,5 +1,6 @@
 """What is trained of a model, and how it lies in a run directory: an adapter, or a whole model."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,11 +41,11 @@ def trainable(
     head = HEADS[task.head]
     settings.task_type = TaskType(head.adapter_type)
     # All of it, also where the encoder came with a part: a sentence encoder's pooler was never used.
-    parts = {name.split(".")[-1] for name, _ in model.named_modules()}
-    whole = [name for name in head.modules if name in parts]
+    parts = [f".{name}" for name, _ in model.named_modules()]
+    whole = [name for name in head.modules if any(part.endswith(f".{name}") for part in parts)]
     settings.modules_to_save = whole  # type: ignore[attr-defined]
     if whole:
-        settings.exclude_modules = rf"(.*\.)?({'|'.join(whole)})(\..*)?"  # type: ignore[attr-defined]
+        settings.exclude_modules = rf"(.*\.)?({'|'.join(map(re.escape, whole))})(\..*)?"  # type: ignore[attr-defined]
     try:
         return get_peft_model(model, settings)
     except ValueError as error:

@@ -6,6 +6,7 @@ A task is one file here; train, export, serve and bench ask it and know no task 
 from collections.abc import Mapping
 
 from .causal_lm import CausalLM
+from .masked_lm import MaskedLM
 from .multi_label import MultiLabelClassification
 from .question_answering import QuestionAnswering
 from .regression import Regression
@@ -40,6 +41,7 @@ TASKS: Mapping[str, Task] = {
         SentenceSimilarity(),
         QuestionAnswering(),
         CausalLM(),
+        MaskedLM(),
     )
 }
 

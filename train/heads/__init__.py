@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from .classification import ManyLabels, OneClass, Score, TokenClasses
 from .embedding import Contrast, Cosent
 from .head import Head, logits_of
-from .language import CausalLM
+from .language import CausalLM, MaskedLM
 from .span import SpanOfTokens
 
 HEADS: Mapping[str, Head] = {
@@ -22,6 +22,7 @@ HEADS: Mapping[str, Head] = {
         Cosent(),
         SpanOfTokens(),
         CausalLM(),
+        MaskedLM(),
     )
 }
 

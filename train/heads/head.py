@@ -27,12 +27,14 @@ class Head(ABC):
     of_classes: ClassVar[bool] = False
     """Whether a label is one of the classes that the logits are of: what a loss over classes needs."""
     modules: ClassVar[tuple[str, ...]] = ("classifier",)
-    """The parts that an encoder may come without: they are then new, and always trained whole."""
-
+    """The parts, by the ends of their names, that an encoder may come without: they are then new, and
+    always trained whole."""
+    zeros: ClassVar[tuple[str, ...]] = ()
+    """Parameters that begin at 0 where a model lacks them, and so need no training to be the same twice."""
     decoder: ClassVar[bool] = False
     """Whether it stands on a model whose tokens see only what came before them, not on an encoder."""
     pretrained: ClassVar[bool] = False
-    """Whether a model brings it along, so that it answers before it is fine-tuned."""
+    """Whether a model may bring it along, so that it answers before it is fine-tuned."""
     tolerance: ClassVar[float] = 1e-4
     """Largest absolute difference of a logit between an adapter beside its base and merged into it."""
     evaluation_batch: ClassVar[int] = 64

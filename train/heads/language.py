@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from strop.tasks.causal_lm import CausalLM as CausalLMTask
 
 from ..batches import EncodedSplit, Item
 from ..chat import give_template, render
+from ..masking import Masking
 from .head import Head, labelled, logits_of
 
 
@@ -29,7 +31,6 @@ class LanguageHead(Head):
     tolerance = 1e-3
     # An encoder takes eight times as many, but has a thousandth of the logits.
     evaluation_batch = 8
-    modules = ()
 
     def answers(self, model: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Logits [places, vocabulary] and token ids [places], of all places with a label."""
@@ -62,6 +63,7 @@ class CausalLM(LanguageHead):
     name = "causal-lm"
     model_class = "AutoModelForCausalLM"
     adapter_type = "CAUSAL_LM"
+    modules = ()
     decoder = True
     # Nothing is generated, so keys and values are not kept.
     options = MappingProxyType({"use_cache": False})
@@ -99,6 +101,55 @@ class CausalLM(LanguageHead):
             Item(input_ids=ids, labels=_next(ids, offsets, chat.replies)) for ids, offsets, chat in rows
         ]
         return EncodedSplit(examples, [1] * len(items), items, [()] * len(items))
+
+
+class MaskedLM(LanguageHead):
+    """The hidden tokens, told from those on both sides of them.
+
+    An encoder may come without it, as a sentence encoder does. Its last layer is the embeddings, so what is
+    new is the layer before that, which an adapter brings, and a bias of each token, which begins at 0 and
+    stays as it is beside an adapter: peft could only keep it together with a copy of all embeddings.
+    """
+
+    name = "masked-lm"
+    model_class = "AutoModelForMaskedLM"
+    adapter_type = "FEATURE_EXTRACTION"  # peft has no name for it; this one adds nothing
+    modules = (
+        "predictions.transform",  # BERT
+        "vocab_transform",  # DistilBERT
+        "vocab_layer_norm",
+        "generator_predictions",  # ELECTRA
+        "lm_head.dense",  # MPNet, RoBERTa, XLM-RoBERTa
+        "lm_head.layer_norm",
+    )
+    zeros = (
+        "predictions.bias",
+        "predictions.decoder.bias",  # the same
+        "vocab_projector.bias",
+        "generator_lm_head.bias",
+        "lm_head.bias",
+        "lm_head.decoder.bias",
+    )
+
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: PreTrainedTokenizerFast,
+        task: Task,
+        labels: Sequence[str],
+        max_tokens: int,
+        *,
+        token_types: bool = False,
+        labelled: bool = True,
+    ) -> EncodedSplit:
+        """Texts with the same tokens hidden each time, and others each epoch where they are learnt.
+
+        Raises ``InputError`` for a tokenizer without a mask token.
+        """
+        masking = Masking.of(tokenizer)
+        whole = super().encode(examples, tokenizer, task, labels, max_tokens, labelled=False)
+        items = [masking.held_out(item["input_ids"]) for item in whole.items]
+        return replace(whole, items=items, renew=masking.renew)
 
 
 def _next(ids: Sequence[int], offsets: Sequence[Span], replies: Sequence[Span]) -> list[int]:
