@@ -137,7 +137,7 @@ def test_unlabelled_texts_are_lessons_without_a_class(run, tmp_path):
     plain = Source.open(ExportConfig(run))
     more = Source.open(ExportConfig(run, unlabelled=path))
     assert list(more.lessons[: len(plain.lessons)]) == list(plain.lessons)
-    assert [item["labels"] for item in more.lessons[len(plain.lessons) :]] == [IGNORED] * 2
+    assert [item["labels"] for (item,) in more.lessons[len(plain.lessons) :]] == [IGNORED] * 2
 
 
 def test_an_unlabelled_text_that_is_none_is_named(run, tmp_path):

@@ -68,7 +68,7 @@ def test_class_names_stand_in_the_report_as_they_are() -> None:
         trained_parameters=2_000, total_parameters=50_000, seconds=3.25, peak_memory_bytes=10**9
     )
     report = Report("lora", scores, scores, {MAJORITY: {"accuracy": 0.25, "macro_f1": 0.5}}, cost)
-    text = report.markdown({"out": "runs/x", "model": "m", "data": "d"})
+    text = report.markdown({"out": "runs/x", "model": "m", "from_": None, "data": "d"})
     assert "| [red] | 1.000" in text
     assert r"| a\|b | 1.000" in text
     assert "2,000 of 50,000 parameters (4.00%) trained in 3.2 s; peak memory 1,000 MB." in text
