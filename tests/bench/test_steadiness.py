@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from strop.bench.steadiness import drift, outliers, trend
 
@@ -23,11 +21,10 @@ def test_a_queue_that_grows_is_a_drift_by_as_much_as_it_grows() -> None:
     assert found.change == pytest.approx(1 / 1.5, abs=0.15)
 
 
-@given(st.integers(0, 1000))
-def test_a_steady_load_has_no_drift_that_matters(seed: int) -> None:
-    found = drift(np.linspace(0.0, 60.0, CALLS), lognormal(seed))
-    assert found
-    assert not found.matters
+def test_a_steady_load_hardly_ever_has_a_drift_that_matters() -> None:
+    found = [drift(np.linspace(0.0, 60.0, CALLS), lognormal(seed)) for seed in range(200)]
+    # By chance alone one in a hundred is significant, and few of those are large.
+    assert sum(one is not None and one.matters for one in found) <= 3
 
 
 def test_mann_kendall_is_that_of_the_textbook() -> None:
