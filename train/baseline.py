@@ -151,11 +151,12 @@ def _span(words: Sequence[Span], example: Example) -> Floats:
     context = example.pair or ""
     texts = [context[slice(*word)].lower() for word in words]
     asked = set(re.findall(r"\w+", example.text.lower()))
-    sentences = [
+    within = (
         [place for place, word in enumerate(words) if match.start() <= word[0] < min(word[1], match.end())]
         for match in _SENTENCE.finditer(context)
-    ]
-    if not any(sentences):
+    )
+    sentences = [places for places in within if places]
+    if not sentences:
         return _chosen(len(words), 0, 0)
     likest = max(sentences, key=lambda places: len(asked.intersection(texts[place] for place in places)))
     runs: list[list[int]] = [[]]
