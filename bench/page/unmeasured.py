@@ -35,5 +35,7 @@ def unmeasured(report: Report) -> list[str]:
                 f"{' and '.join(few)} at that rate: {sustained.summary.answered} calls are too few."
             )
     seconds = sum(phase.summary.seconds for phase in measured.phases)
-    found.append(f"What comes after {seconds:.0f} seconds of load, and how much another run would differ.")
+    found.append(f"What comes after {seconds:.0f} seconds of load.")
+    if not measured.repeats:
+        found.append("How much another run would differ: the rate was measured once (see --repeats).")
     return found
