@@ -15,11 +15,14 @@ from strop.tasks import IGNORED, Example, Floats, Outputs, Span, Task
 from strop.tasks.question_answering import ALWAYS, LONGEST
 
 from .batches import EncodedSplit
+from .on_demand import Picked
 from .scores import Scores
 
 FEW = 1000
 WORDS = r"\w+|[^\w\s]"
 """Words and signs, so that no text is empty, whatever its script."""
+LEARNT = 100_000
+"""Training texts that a rule about words learns from, at most: scikit-learn holds all of them."""
 TERMS = 4096
 """Of the most frequent words a vector has a place; the vectors of a split are held whole."""
 _SENTENCE = re.compile(r"[^.!?。！？]+")
@@ -28,7 +31,14 @@ _SENTENCE = re.compile(r"[^.!?。！？]+")
 def score_baselines(
     task: Task, train: Sequence[Example], held_out: Sequence[Example], labels: Sequence[str]
 ) -> dict[str, Mapping[str, float]]:
-    """The task's metrics on ``held_out`` of each baseline, having learnt from ``train``."""
+    """The task's metrics on ``held_out`` of each baseline, having learnt from ``train``.
+
+    Of more than ``LEARNT`` texts it learns from as many, evenly spread; its name then says so.
+    """
+    note = ""
+    if len(train) > LEARNT:
+        train = Picked(train, np.linspace(0, len(train) - 1, LEARNT))
+        note = f", of {LEARNT:,} texts"
     make: Callable[..., Mapping[str, Any]] = _of_texts
     if task.windowed:
         make = _of_contexts
@@ -40,7 +50,7 @@ def score_baselines(
     if task.windowed:
         words = [[one] for one in words]  # a context is one window here
     return {
-        name: Scores.of(task, outputs, words, held_out, labels).metrics
+        f"{name}{note}": Scores.of(task, outputs, words, held_out, labels).metrics
         for name, outputs in make(task, train, held_out, labels).items()
     }
 

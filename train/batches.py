@@ -1,19 +1,21 @@
 """Inputs as the model sees them: token ids, grouped by length, padded to their own batch."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerFast
 
-from strop.tasks import IGNORED, Example, Outputs, Span, Task, by_example
+from strop.tasks import IGNORED, Example, Outputs, Span, Task
 from strop.tasks.windows import windows
 
+from .on_demand import Grouped, Picked, Spooled
 from .scores import Scores
 
 
@@ -33,9 +35,9 @@ Row = tuple[Item, ...]
 """What is learnt in one batch: an input, or all those of an example."""
 
 
-def rows_of(items: Sequence[Item], counts: Sequence[int], task: Task) -> list[Row]:
+def rows_of(items: Sequence[Item], counts: Sequence[int], task: Task) -> Grouped[Item]:
     """Items as the task wants them learnt, in their order; ``counts`` are those of each example."""
-    return [tuple(row) for row in by_example(items, counts if task.together else [1] * len(items))]
+    return Grouped(items, counts if task.together else np.ones(len(items)))
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,21 @@ class EncodedSplit:
                     item["token_type_ids"] = tokens.type_ids
                 items.append(item)
                 offsets.append(spans)
-        whole = by_example(counts, [len(some) for some in each])
+        whole = Grouped(counts, [len(some) for some in each])
         return cls(examples, [sum(some) for some in whole], items, offsets)
+
+    @classmethod
+    def joined(cls, examples: Sequence[Example], parts: Iterable[Self]) -> Self:
+        """One split of what the ``examples`` came to part by part, kept on disk."""
+        counts: list[int] = []
+        items, offsets = Spooled[Item](), Spooled[Sequence[Span]]()
+        renew = None
+        for part in parts:
+            counts.extend(part.counts)
+            items.extend(part.items)
+            offsets.extend(part.offsets)
+            renew = part.renew
+        return cls(examples, counts, items, offsets, renew)
 
     def score(self, task: Task, outputs: Outputs, labels: Sequence[str]) -> Scores:
         """How good the outputs of all items are."""
@@ -105,15 +120,15 @@ class EncodedSplit:
 
     def longest_first(self) -> Self:
         """The same, sorted: neighbours need little padding."""
-        items = by_example(self.items, self.counts)
-        offsets = by_example(self.offsets, self.counts)
-        order = sorted(range(len(items)), key=lambda place: -row_length(items[place]))
+        inputs = Grouped(self.items, self.counts)
+        order = longest_first(inputs)
+        places = np.concatenate([np.arange(*inputs.starts[place : place + 2]) for place in order])
         return replace(
             self,
-            examples=[self.examples[place] for place in order],
+            examples=Picked(self.examples, order),
             counts=[self.counts[place] for place in order],
-            items=[item for place in order for item in items[place]],
-            offsets=[spans for place in order for spans in offsets[place]],
+            items=Picked(self.items, places),
+            offsets=Picked(self.offsets, places),
         )
 
 
@@ -170,14 +185,16 @@ class RenewedRows(Dataset[Row]):
         return tuple(self._renew(item, random) for item in self._rows[place])
 
 
-def row_length(row: Sequence[Item]) -> int:
-    """Tokens of its longest item."""
-    return max(len(item["input_ids"]) for item in row)
+def lengths_of(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """Tokens of the longest item of each row."""
+    longest = (max(len(item["input_ids"]) for item in row) for row in rows)
+    return np.fromiter(longest, np.int64, len(rows))
 
 
 def longest_first(rows: Sequence[Row]) -> list[int]:
     """Places of the rows by falling length: neighbours need little padding."""
-    return sorted(range(len(rows)), key=lambda place: -row_length(rows[place]))
+    order: list[int] = np.argsort(-lengths_of(rows), kind="stable").tolist()
+    return order
 
 
 class LengthGroupedSampler(Sampler[int]):
@@ -189,8 +206,9 @@ class LengthGroupedSampler(Sampler[int]):
 
     POOL = 50
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self._lengths = np.array(lengths)
+    def __init__(self, lengths: ArrayLike, batch_size: int, seed: int) -> None:
+        """``lengths`` [texts] in tokens."""
+        self._lengths = np.asarray(lengths)
         self._batch_size = batch_size
         self._seed = seed
         self._epoch = 0
@@ -213,4 +231,4 @@ class LengthGroupedSampler(Sampler[int]):
         batches = order[:whole].reshape(-1, self._batch_size)
         random.shuffle(batches)
         # The incomplete batch comes last, or every later one would straddle two groups.
-        return iter(np.concatenate((batches.ravel(), order[whole:])).tolist())
+        return map(int, np.concatenate((batches.ravel(), order[whole:])))

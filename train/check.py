@@ -1,20 +1,22 @@
 """``strop train --check``: whether data, model, options and memory fit, before any time is spent."""
 
-from collections.abc import Iterable, Sequence
-from statistics import median
+from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from strop.errors import StropError
 from strop.tasks import Task
 
-from .batches import EncodedSplit, rows_of
+from .batches import EncodedSplit, lengths_of, rows_of
 from .config import TrainConfig
 from .cost import count_parameters
 from .data.shares import SPLITS
 from .data.splits import Splits
 from .fine_tune import prepare
 from .memory import estimate_memory, free_memory
+from .on_demand import Grouped
 from .out_of_memory import named_remedies, remedies
 
 MB = 1e6
@@ -33,10 +35,11 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
         console.print(f"        {addition}")
     for warning in ready.warnings:
         console.print(f"warning: {warning}")
-    lengths = [len(item["input_ids"]) for part in ready.encoded.values() for item in part.items]
+    parts = ready.encoded.values()
+    lengths = np.concatenate([lengths_of(Grouped(part.items, np.ones(len(part.items)))) for part in parts])
     console.print(
-        f"tokens: {median(lengths):.0f} in the median text, {max(lengths)} in the longest;"
-        f" {_cut(config, splits.task, ready.encoded.values(), lengths)}"
+        f"tokens: {np.median(lengths):.0f} in the median text, {lengths.max()} in the longest;"
+        f" {_cut(config, splits.task, parts, lengths)}"
     )
     trained, total = count_parameters(ready.model)
     console.print(
@@ -63,11 +66,11 @@ def check(config: TrainConfig, splits: Splits, console: Console) -> None:
         raise StropError(f"that doesn't fit into memory; {remedies(config)}")
 
 
-def _cut(config: TrainConfig, task: Task, parts: Iterable[EncodedSplit], lengths: Sequence[int]) -> str:
+def _cut(config: TrainConfig, task: Task, parts: Iterable[EncodedSplit], lengths: NDArray[np.int64]) -> str:
     """What becomes of inputs that are too long."""
     if task.windowed:
         long = sum(count > 1 for part in parts for count in part.counts)
         how = f"are longer than --max-tokens {config.max_tokens} and read window by window"
         return f"{long:,} texts {how}" if long else "none needs windows"
-    full = sum(length == config.max_tokens for length in lengths)
+    full = int((lengths == config.max_tokens).sum())
     return f"{full:,} texts fill --max-tokens {config.max_tokens} and may be cut" if full else "none is cut"

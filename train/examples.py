@@ -1,6 +1,6 @@
 """Labelled examples out of the rows of one file, read as their task wants them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -10,6 +10,7 @@ from strop.tasks import TASKS, Example, Label, Task
 
 from .data.fields import value_of
 from .data.rows import read_rows
+from .on_demand import Spooled
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ class Columns:
 DEFAULT_COLUMNS = Columns.of("text-classification")
 
 
-def read_examples(path: Path, columns: Columns = DEFAULT_COLUMNS) -> list[Example]:
-    """Read a file in its own order.
+def read_examples(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Example]:
+    """Read a file in its own order; what it holds is kept on disk.
 
     Raises ``InputError`` naming the file, the line or row, the value and the fix.
     """
-    examples = [columns.example(where, row) for where, row in read_rows(path)]
+    examples = Spooled(columns.example(where, row) for where, row in read_rows(path))
     if not examples:
         raise InputError(f"{path} has no rows; give at least a few labelled texts for each class")
     return examples

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ from .data.splits import Splits
 from .device import arithmetic
 from .draft import Draft
 from .encoder import Encoder, tells_pairs_apart
+from .encoding import encode
 from .finished import FinishedModel
 from .heads import HEADS
 from .loop import fit, steps_per_epoch
 from .losses.objective import Objective, make_objective
+from .on_demand import Spooled
 from .out_of_memory import named_remedies
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .processes import is_main, process_count, require_company, require_one_gpu_each
@@ -82,9 +85,10 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     if additions is None:
         additions = widen(config, splits, encoder, tokenizer)
     added = [example for addition in additions for example in addition.examples]
-    parts = {**splits.parts, "train": (*splits.train, *added)}
+    widened = Spooled(chain(splits.train, added)) if added else splits.train
+    parts = {**splits.parts, "train": widened}
     encoded = {
-        name: HEADS[splits.task.head].encode(
+        name: encode(
             part,
             tokenizer,
             splits.task,
@@ -102,7 +106,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     objective = make_objective(
         config,
         HEADS[splits.task.head],
-        [item["labels"] for item in encoded["train"].items],
+        (item["labels"] for item in encoded["train"].items),
         len(labels),
     )
     return Prepared(encoder, tokenizer, labels, additions, encoded, model, objective, steps, warnings)

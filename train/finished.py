@@ -11,7 +11,7 @@ from strop.tasks import Example, Floats, Label, Task
 
 from .batches import EncodedSplit
 from .encoder import pad_token_id, tells_pairs_apart
-from .heads import HEADS
+from .encoding import encode
 from .predict import predict
 from .run import Run
 from .scores import Scores
@@ -40,7 +40,7 @@ class FinishedModel:
         self, examples: Sequence[Example], *, labelled: bool = True
     ) -> tuple[EncodedSplit, list[Floats]]:
         """The examples as the model saw them, and the task's output for each input."""
-        encoded = HEADS[self.task.head].encode(
+        encoded = encode(
             examples,
             self.tokenizer,
             self.task,

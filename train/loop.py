@@ -22,7 +22,7 @@ from transformers.training_args import TrainingArguments
 from strop.errors import StropError
 from strop.tasks import Task
 
-from .batches import Collator, EncodedSplit, LengthGroupedSampler, RenewedRows, Row, row_length, rows_of
+from .batches import Collator, EncodedSplit, LengthGroupedSampler, RenewedRows, Row, lengths_of, rows_of
 from .callbacks import ByEpoch, EpochStart, EvaluationSchedule, Interrupt, ProgressBar
 from .compiled import compile_layers
 from .config import TrainConfig
@@ -83,7 +83,7 @@ def fit(
     rows, held_out = (rows_of(split.items, split.counts, task) for split in (train, validation))
     steps = steps_per_epoch(len(rows), config)
     schedule = EvaluationSchedule(steps, config.epochs, config.evaluations_per_epoch)
-    sampler = LengthGroupedSampler([row_length(row) for row in rows], config.batch_size, config.seed)
+    sampler = LengthGroupedSampler(lengths_of(rows), config.batch_size, config.seed)
     followers: list[ByEpoch] = [sampler]
     learnt: Sequence[Row] | RenewedRows = rows
     if train.renew:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from .batches import Collator, Item, Row, row_length
+from .batches import Collator, Item, Row, lengths_of
 from .config import TrainConfig
 from .cost import count_parameters
 from .device import arithmetic, best_device
@@ -51,7 +51,7 @@ def estimate_memory(
     """
     device = best_device()
     model.to(device).train()
-    longest = max(rows, key=row_length)
+    longest = rows[int(lengths_of(rows).argmax())]
     collate = Collator(pad_token_id)
     # One shorter, so that the mask hides something, as it does in most batches.
     shorter = tuple(Item(one, input_ids=one["input_ids"][:-1]) for one in longest)  # type: ignore[misc]

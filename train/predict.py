@@ -11,6 +11,7 @@ from strop.tasks import Floats, Outputs, Task
 from .batches import Collator, Item, longest_first
 from .device import best_device
 from .heads import HEADS
+from .on_demand import Grouped
 
 
 def predict(model: nn.Module, items: Sequence[Item], task: Task, pad_token_id: int) -> list[Floats]:
@@ -19,17 +20,16 @@ def predict(model: nn.Module, items: Sequence[Item], task: Task, pad_token_id: i
     model.to(device)
     head = HEADS[task.head]
     collate = Collator(pad_token_id)
-    rows = [(item,) for item in items]
-    order = longest_first(rows)
+    order = longest_first(Grouped(items, np.ones(len(items))))
     outputs = [np.empty(0, dtype=np.float32)] * len(items)
     with torch.inference_mode():
         for start in range(0, len(order), head.evaluation_batch):
             places = order[start : start + head.evaluation_batch]
-            batch = collate([rows[place] for place in places])
+            chosen = [items[place] for place in places]
+            batch = collate([(item,) for item in chosen])
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
             logits, _ = head.answers(model, on_device)
             kept = head.summary(logits, on_device["labels"]).cpu().numpy()
-            chosen = [items[place] for place in places]
             for place, output in zip(places, unpadded(task.activate(kept), chosen), strict=True):
                 outputs[place] = output
     return outputs

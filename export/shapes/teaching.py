@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel, get_linear_schedule_with_warmup
 
 from strop.tasks import Task
-from strop.train.batches import Collator, LengthGroupedSampler, Row, row_length
+from strop.train.batches import Collator, LengthGroupedSampler, Row, lengths_of
 from strop.train.device import arithmetic, best_device
 from strop.train.heads import HEADS
 
@@ -55,7 +55,7 @@ def teach(
     """
     device = best_device()
     torch.manual_seed(lesson.seed)
-    sampler = LengthGroupedSampler([row_length(row) for row in lesson.rows], lesson.batch_size, lesson.seed)
+    sampler = LengthGroupedSampler(lengths_of(lesson.rows), lesson.batch_size, lesson.seed)
     loader: DataLoader[Any] = DataLoader(
         lesson.rows,  # type: ignore[arg-type]  # any sequence will do
         batch_size=lesson.batch_size,

@@ -1,7 +1,7 @@
 """Multi-label classification: any number of labels for a text, also none."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -39,9 +39,9 @@ class MultiLabelClassification(CountedTask):
         """All names, sorted."""
         return tuple(sorted(set(self.named(examples))))
 
-    def named(self, examples: Sequence[Example]) -> list[str]:
+    def named(self, examples: Iterable[Example]) -> Iterator[str]:
         """The labels of each."""
-        return [name for example in examples for name in _names(example)]
+        return (name for example in examples for name in _names(example))
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> list[float]:
         """1 for each label that is true, else 0."""

@@ -8,7 +8,7 @@ import json
 import re
 import string
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -97,9 +97,9 @@ class QuestionAnswering(Task):
         for name, part in parts.items():
             refuse_unknown(name, dict.fromkeys(self.named(part)), sorted(known))
 
-    def named(self, examples: Sequence[Example]) -> list[str]:
+    def named(self, examples: Iterable[Example]) -> Iterator[str]:
         """Whether each has an answer."""
-        return ["answered" if _answers(example) else "unanswerable" for example in examples]
+        return ("answered" if _answers(example) else "unanswerable" for example in examples)
 
     def words(self, example: Example) -> list[Span]:
         """The words of the context, behind the place that stands for no answer."""

@@ -47,8 +47,9 @@ class SentenceEmbedding(EmbeddingTask):
     def refuse(self, parts: Mapping[str, Sequence[Example]]) -> None:
         """Where there is nothing to tell a positive from."""
         for name, part in parts.items():
-            if len({example.pair for example in part}) == 1:
-                raise ValueError(f"every positive of the {name} split is {part[0].pair!r:.60}; give others")
+            first = part[0].pair
+            if all(example.pair == first for example in part):
+                raise ValueError(f"every positive of the {name} split is {first!r:.60}; give others")
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> list[float]:
         """The role of an input, and its text's fingerprint."""

@@ -34,8 +34,9 @@ class SentenceSimilarity(EmbeddingTask):
     def refuse(self, parts: Mapping[str, Sequence[Example]]) -> None:
         """Where one score is as high as the other."""
         for name, part in parts.items():
-            if len({example.label for example in part}) == 1:
-                raise ValueError(f"every score of the {name} split is {part[0].label}; give others")
+            first = part[0].label
+            if all(example.label == first for example in part):
+                raise ValueError(f"every score of the {name} split is {first}; give others")
 
     def target(self, example: Example, offsets: Sequence[Span], labels: Sequence[str]) -> float:
         """The score of the input and of the one after it."""

@@ -1,7 +1,7 @@
 """What a task is: the contract that every stage works by."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
@@ -149,9 +149,9 @@ class Task(ABC):
         for name, part in parts.items():
             refuse_unknown(name, self.labels(part), known)
 
-    def named(self, examples: Sequence[Example]) -> list[str]:
+    def named(self, examples: Iterable[Example]) -> Iterator[str]:
         """Every label that is true of any of them, as often as it is; none where labels are numbers."""
-        return []
+        return iter(())
 
     def words(self, example: Example) -> list[Span]:
         """Where the words are that have labels of their own; none unless the task is ``per_token``."""

@@ -1,7 +1,7 @@
 """Text classification: one of several classes for a text or a pair of texts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -31,9 +31,9 @@ class TextClassification(CountedTask):
         """The class names, sorted."""
         return tuple(sorted({str(example.label) for example in examples}))
 
-    def named(self, examples: Sequence[Example]) -> list[str]:
+    def named(self, examples: Iterable[Example]) -> Iterator[str]:
         """The class of each."""
-        return [str(example.label) for example in examples]
+        return (str(example.label) for example in examples)
 
     def refuse(self, parts: Mapping[str, Sequence[Example]]) -> None:
         """Also what has one class, or a class with one example, which some split then lacks."""

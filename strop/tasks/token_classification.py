@@ -81,9 +81,9 @@ class TokenClassification(CountedTask):
         """O, then both tags of each type."""
         return _both_tags(self.named(examples))
 
-    def named(self, examples: Sequence[Example]) -> list[str]:
+    def named(self, examples: Iterable[Example]) -> Iterator[str]:
         """The type of each entity."""
-        return [tag[2:] for example in examples for tag in _tags(example) if tag.startswith("B-")]
+        return (tag[2:] for example in examples for tag in _tags(example) if tag.startswith("B-"))
 
     def words(self, example: Example) -> list[Span]:
         """The words of the text."""

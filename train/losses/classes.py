@@ -1,6 +1,6 @@
 """Losses over classes: cross-entropy, smoothed, weighted, focal; the divergence of two predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -61,7 +61,10 @@ def balanced_weights(counts: Tensor) -> Tensor:
     return torch.where(counts > 0, weights, 0.0)
 
 
-def class_counts(labels: Sequence[object], classes: int) -> Tensor:
+def class_counts(labels: Iterable[object], classes: int) -> Tensor:
     """Examples of each class, int64 [classes]; a label is a class id, or one for each token."""
-    flat = np.concatenate([np.atleast_1d(np.asarray(one)) for one in labels])
-    return torch.from_numpy(np.bincount(flat[flat != IGNORED], minlength=classes))
+    counts = np.zeros(classes, dtype=np.int64)
+    for label in labels:
+        ids = np.atleast_1d(np.asarray(label))
+        counts += np.bincount(ids[ids != IGNORED], minlength=classes)
+    return torch.from_numpy(counts)

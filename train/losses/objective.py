@@ -1,6 +1,6 @@
 """The loss of a training step, as the options ask for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import torch
@@ -21,7 +21,7 @@ def own_objective(head: Head) -> Objective:
     return lambda model, batch: head.loss(*head.answers(model, batch))
 
 
-def make_objective(options: LossOptions, head: Head, labels: Sequence[object], classes: int) -> Objective:
+def make_objective(options: LossOptions, head: Head, labels: Iterable[object], classes: int) -> Objective:
     """The head's own loss, or one over classes; ``labels`` are those of the training inputs.
 
     Raises ``InputError`` for an option that the head doesn't fit.
