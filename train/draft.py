@@ -1,8 +1,11 @@
 """A run directory while it is written: refused when occupied, resumed when it is the same run."""
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +42,22 @@ def refuse_occupied(config: TrainConfig) -> None:
         raise InputError(f"--out {out} is not an empty folder; name another")
 
 
+class Lock:
+    """Makes a folder this process's as long as the object lives."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises ``InputError`` when it is another's."""
+        handle = os.open(folder, os.O_RDONLY)
+        weakref.finalize(self, os.close, handle)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"--out {folder} is being written by another strop train; wait for its end, or name"
+                " another folder"
+            ) from error
+
+
 @dataclass(frozen=True)
 class Draft:
     """An unfinished run directory."""
@@ -46,14 +65,19 @@ class Draft:
     root: Path
     settings: Mapping[str, Any]
     """The options, with paths made absolute and defaults resolved."""
+    lock: Lock
+    """That nobody else writes there meanwhile."""
 
     @classmethod
     def begin(cls, config: TrainConfig, base_model: str, data_sha256: str) -> Self:
         """Make the directory, or take up the one that ``--resume`` names.
 
-        Raises ``InputError`` when that one was begun with other options or other data.
+        Raises ``InputError`` when that one was begun with other options or other data, or when another
+        process writes there.
         """
         refuse_occupied(config)
+        config.out.mkdir(parents=True, exist_ok=True)
+        lock = Lock(config.out)
         settings = resolved(config, base_model)
         begun = {name: value for name, value in settings.items() if name not in FREE}
         begun["data_sha256"] = data_sha256
@@ -62,9 +86,8 @@ class Draft:
         if config.resume:
             _refuse_other(config.out, json.loads(path.read_text(encoding="utf-8")), begun)
         else:
-            config.out.mkdir(parents=True, exist_ok=True)
             write_json(path, begun)
-        return cls(config.out, settings)
+        return cls(config.out, settings, lock)
 
     @property
     def checkpoints(self) -> Path:

@@ -147,3 +147,14 @@ def test_resuming_with_other_options_or_data_is_refused(
         Draft.begin(replace(resumed, batch_size=4), model, "abc")
     with pytest.raises(InputError, match="the data changed since the run in"):
         Draft.begin(resumed, model, "abd")
+
+
+def test_two_can_not_write_one_run(config: TrainConfig) -> None:
+    from strop.train.draft import Draft
+
+    first = Draft.begin(config, "model", "abc")
+    resumed = replace(config, resume=True)
+    with pytest.raises(InputError, match=r"--out .* is being written by another strop train; wait"):
+        Draft.begin(resumed, "model", "abc")
+    del first
+    assert Draft.begin(resumed, "model", "abc").root == config.out
