@@ -17,6 +17,7 @@ def staged(out: Path) -> Iterator[Path]:
     """
     if out.exists():
         raise InputError(f"--out {out} exists; name another folder or remove it first")
+    is_new = not out.parent.exists()
     out.parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
@@ -25,3 +26,6 @@ def staged(out: Path) -> Iterator[Path]:
         stage.rename(out)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        if is_new:
+            with contextlib.suppress(OSError):  # something is in it
+                out.parent.rmdir()

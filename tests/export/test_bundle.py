@@ -124,7 +124,7 @@ def test_an_unknown_variant_is_answered_with_those_there_are(bundle):
 
 def test_a_failed_build_leaves_nothing(tmp_path):
     def build():
-        with staged(tmp_path / "out") as stage:
+        with staged(tmp_path / "bundles" / "mood") as stage:
             (stage / "half").write_text("written")
             raise RuntimeError
 
