@@ -17,7 +17,7 @@ from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .card import CARD_FILE, Card
 from .config import ExportConfig
-from .evaluate import Measurement, largest_difference, measure
+from .evaluate import Measurement, measure
 from .footprint import peak_bytes
 from .gate import Verdict
 from .plots import PARETO_FILE, draw_pareto
@@ -26,7 +26,7 @@ from .precision.record import recorded
 from .recipe import REFERENCE, Recipe
 from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
-from .source import Source
+from .source import Source, text_of
 from .trained import base_name, further_adapters
 from .workshop import BY_EXPORTER, Progress, Workshop
 from .writer import seal
@@ -50,6 +50,7 @@ def build(
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = Source.open(config)
+        _refuse_uncuttable(config, source, recipes)
         with _work_folder(config, source) as folder:
             workshop = Workshop(source, config, folder, progress, precisions)
             trials: list[Trial] = []
@@ -93,6 +94,21 @@ def _refuse_cuts(config: ExportConfig, recipes: Sequence[Recipe]) -> None:
         raise InputError("--search cuts what --exporter optimum can't take; leave out one of them")
 
 
+def _refuse_uncuttable(config: ExportConfig, source: Source, recipes: Sequence[Recipe]) -> None:
+    """Raise ``InputError`` for cuts of a model that can't be cut."""
+    if source.task.cuttable:
+        return
+    why = (
+        f"{source.task.name} can't be cut: its last layer is its embeddings, and what parts are worth is"
+        " measured, and taught, text by text"
+    )
+    for recipe in recipes:
+        if not recipe.shape.whole:
+            raise InputError(f"--recipes {recipe}: {why}; leave out {recipe.shape}")
+    if config.search:
+        raise InputError(f"--search: {why}; name --recipes without cuts")
+
+
 @contextlib.contextmanager
 def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
     """Where graphs are made: a search's stays with the run, any other goes again."""
@@ -115,15 +131,15 @@ def _judge(
     """Every variant judged on the held-out split, and what each did there."""
     progress.step("measuring on the held-out split")
     sessions = {name: Session(path, provider=PROVIDER) for name, path in graphs.items()}
-    found = measure(sessions, source.layout, source.held_out, progress.advanced)
+    golden = _golden_indices(config, source)
+    found = measure(sessions, source.layout, source.held_out, progress.advanced, golden)
     reference = found[REFERENCE]
     whole = source.held_out.tally(reference.outputs)
-    golden = _golden_indices(config, source)
     candidates = []
     for name, graph in graphs.items():
         ours = source.held_out.tally(found[name].outputs)
         verdict = Verdict.of(source.task, ours, whole, config.gate, config.seed)
-        drift = largest_difference(*([one.outputs[i] for i in golden] for one in (found[name], reference)))
+        drift = max(source.task.difference(found[name].golden[i], reference.golden[i]) for i in golden)
         variant = Variant(
             name=name,
             file=f"variants/{name}/model.onnx",
@@ -150,7 +166,7 @@ def _provider(recipe: Recipe, precisions: Mapping[str, Precision]) -> str:
 
 
 def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
-    there = len(source.held_out.texts)
+    there = len(source.held_out.encoded)
     return sorted(random.Random(config.seed).sample(range(there), min(config.golden_examples, there)))
 
 
@@ -177,10 +193,10 @@ def _write_rest(
 ) -> None:
     """Tokenizer, golden examples, card, report and, last, the manifest."""
     shutil.copyfile(source.run.tokenizer_file, stage / TOKENIZER_FILE)
-    held_out, answers = source.held_out, found[REFERENCE].outputs
+    held_out = source.held_out
     golden = (
-        GoldenExample(held_out.texts[i], answers[i], held_out.encoded[i].window)
-        for i in _golden_indices(config, source)
+        GoldenExample(text_of(held_out.inputs[i]), answer, held_out.encoded[i].window)
+        for i, answer in found[REFERENCE].golden.items()
     )
     write_golden(stage / GOLDEN_FILE, golden)
     shipped = [candidate.variant for candidate in report.candidates if candidate.verdict.passed]

@@ -68,12 +68,13 @@ class Card:
     def _what(self) -> str:
         labels, method = self.run.labels, self.run.method
         outputs = "outputs are" if len(labels) > 1 else "output is"
+        named = ", ".join(labels) or "a probability of each of the tokenizer's tokens"
         added = ", ".join(f"{one.name} ({one.weight:g})" for one in further_adapters(self.config, self.run))
         merged = (
             f" Merged by weight: its own adapter ({self.config.own_weight:g}), {added}." if added else ""
         )
         return (
-            f"{self.run.task.name}: {self.run.task.summary}. Its {outputs} {', '.join(labels)}."
+            f"{self.run.task.name}: {self.run.task.summary}. Its {outputs} {named}."
             f" {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and exported to ONNX by"
             f" Strop.{merged}"
         )
@@ -151,7 +152,7 @@ class Card:
         return f"{markdown_table(('label', *parts), [*sorted(rows), total])}\n\n{digest}"
 
     def _limits(self) -> str:
-        fits_all = self.run.task.one_choice and not self.run.task.per_token
+        fits_all = self.run.labels and self.run.task.one_choice and not self.run.task.per_token
         return (
             f"- {self._long()}\n"
             "- Languages: unknown. It was tested in those of its data, in the shares they have there.\n"

@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from strop.errors import StropError
-from strop.tasks import Task
-from strop.train.heads import HEADS, logits_of
+from strop.tasks import IGNORED, Task
+from strop.train.heads import HEADS
 
 from .bundle import Layout, Session, by_input
 from .packed import PackedModel
@@ -77,7 +77,7 @@ def require_parity(
     """
     head = HEADS[task.head]
     with torch.no_grad():
-        wanted = [logits_of(head, model, _alone(sequence))[0].numpy() for sequence in examples]
+        wanted = [head.answers(model, _alone(sequence, layout))[0][0].numpy() for sequence in examples]
     found = by_input(task, layout, Session(path).run(layout.feeds(examples)), examples)
     difference = max(float(np.abs(a - b).max()) for a, b in zip(found, wanted, strict=True))
     if not difference <= PARITY:
@@ -86,11 +86,14 @@ def require_parity(
         )
 
 
-def _alone(sequence: NDArray[np.int64]) -> dict[str, Tensor]:
-    """A sequence of ``Layout.feeds`` as a model takes it alone."""
+def _alone(sequence: NDArray[np.int64], layout: Layout) -> dict[str, Tensor]:
+    """A sequence of ``Layout.feeds`` as a model takes it alone, labelled where a mask is to be told."""
     columns = torch.from_numpy(sequence).reshape(len(sequence), -1).T
     inputs = dict(zip(("input_ids", "token_type_ids"), columns[:, np.newaxis], strict=False))
-    return inputs | {"attention_mask": torch.ones_like(inputs["input_ids"])}
+    ids = inputs["input_ids"]
+    masks = torch.full_like(ids, -1 if layout.mask_token_id is None else layout.mask_token_id)
+    labels = torch.where(ids == masks, ids, IGNORED)
+    return inputs | {"attention_mask": torch.ones_like(ids), "labels": labels}
 
 
 @contextlib.contextmanager

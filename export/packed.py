@@ -35,8 +35,8 @@ class PackedModel(nn.Module):
     """Wraps a model with eager attention so that it reads a ``Layout``.
 
     Only attention sees the slots, as r rows with a block-diagonal additive mask. Of a task that judges
-    texts, the last layer's feed-forward part and the model's own head run on each sequence's first
-    token alone.
+    texts, the last layer's feed-forward part and the model's own head run on one token of each sequence
+    alone: the first, or its mask.
     """
 
     def __init__(self, model: PreTrainedModel, task: Task, *, token_types: bool = False) -> None:
@@ -44,7 +44,7 @@ class PackedModel(nn.Module):
         super().__init__()
         self.encoder = cast(PreTrainedModel, model.base_model)
         self.per_token = task.per_token
-        self.head = _token_head(model, task) if task.per_token else _head(model)
+        self.head = _head_of(model, task)
         read = {"starts": not task.per_token, "token_type_ids": token_types}
         self.inputs = tuple(name for name in INPUTS if read.get(name, True))
         """The names of the feeds that it reads."""
@@ -166,13 +166,43 @@ class _DistilHead(nn.Module):
         return cast(Tensor, self.classifier(torch.relu(self.pre_classifier(first[:, 0]))))
 
 
-def _token_head(model: PreTrainedModel, task: Task) -> nn.Module:
-    """The model's own head from the states of tokens, [b, t, hidden], to logits, if it has one."""
-    modules = HEADS[task.head].modules
-    return model.get_submodule(modules[0]) if modules else nn.Identity()
+class _VocabularyHead(nn.Module):
+    """Masked language models: layers before the vocabulary, and then a logit of each token."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, masked: Tensor) -> Tensor:
+        # In one row, as dense layers are in all the rest: another shape would be another operator.
+        return cast(Tensor, self.layers(masked.transpose(0, 1)))[0]
 
 
-def _head(model: PreTrainedModel) -> nn.Module:
+def _head_of(model: PreTrainedModel, task: Task) -> nn.Module:
+    """What makes logits of states: of all tokens of a task that is per token, else of one of each text."""
+    head = HEADS[task.head]
+    if head.tells_tokens:
+        return _vocabulary_head(model)
+    if task.per_token:
+        return model.get_submodule(head.modules[0]) if head.modules else nn.Identity()
+    return _text_head(model)
+
+
+def _vocabulary_head(model: PreTrainedModel) -> nn.Module:
+    """The model's own head as a module from the masks' states [n, 1, hidden] to logits [n, vocabulary]."""
+    match model.config.model_type:
+        case "bert":
+            names = ["cls"]
+        case "distilbert":
+            names = ["vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"]
+        case "electra":
+            names = ["generator_predictions", "generator_lm_head"]
+        case _:
+            names = ["lm_head"]
+    return _VocabularyHead(*map(model.get_submodule, names))
+
+
+def _text_head(model: PreTrainedModel) -> nn.Module:
     """The model's own head as a module from first-token states [n, 1, hidden] to logits."""
     match model.config.model_type:
         case "bert":
@@ -187,9 +217,12 @@ def _head(model: PreTrainedModel) -> nn.Module:
             raise InputError(f"model type {other!r} can't be exported in the packed layout")
 
 
-def packed_layout(model: PreTrainedModel) -> PackedLayout:
-    """The layout that a model's packed graph expects."""
+def packed_layout(model: PreTrainedModel, mask_token_id: int | None = None) -> PackedLayout:
+    """The layout that a model's packed graph expects; with a mask where its outputs are those of masks."""
     config = model.config
     return PackedLayout(
-        alignment=ALIGNMENT, first_position=first_position(config), pad_token_id=config.pad_token_id
+        alignment=ALIGNMENT,
+        first_position=first_position(config),
+        pad_token_id=config.pad_token_id,
+        mask_token_id=mask_token_id,
     )

@@ -1,19 +1,20 @@
 """What an export starts from: a run's model and data, in the form that every step reads."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from strop.errors import InputError
 from strop.tasks import Example, Task, by_example
 from strop.train.batches import Item, Row, rows_of
 from strop.train.encoder import tells_pairs_apart
 from strop.train.examples import read_texts
+from strop.train.heads import HEADS
 
 from .bundle import BATCH_TOKENS, Encoded, Layout, Text, TextEncoder, count_windows
 from .config import ExportConfig
@@ -63,8 +64,13 @@ class Source:
             token_types=pairs and tells_pairs_apart(model.config),
             windowed=run.task.windowed,
         )
-        tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
-        inputs, counts, train = _encode(run.task, splits.train, encoder)
+        tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(run.tokenizer_file.parent))
+        parts = {
+            name: HEADS[run.task.head].questions(part, tokenizer, run.max_tokens)
+            for name, part in splits.parts.items()
+        }
+        _require_questions(run, parts)
+        inputs, counts, train = _encode(run.task, parts["train"], encoder)
         items = [
             _item(one, run.task.target(example, one.offsets, run.labels))
             for one, example in zip(train, inputs, strict=True)
@@ -78,12 +84,12 @@ class Source:
         return cls(
             run=run,
             model=model,
-            layout=masked_layout(model) if config.exporter == "optimum" else packed_layout(model),
+            layout=_layout(config, run, model, tokenizer),
             lessons=[*labelled, *unlabelled],
             labelled=labelled,
             calibration=random.Random(config.seed).sample(train, count),
-            validation=_held_out(run, splits.validation, encoder),
-            held_out=_held_out(run, splits.test, encoder),
+            validation=_held_out(run, parts["validation"], encoder),
+            held_out=_held_out(run, parts["test"], encoder),
             spelling=frozenset(
                 number for piece, number in tokenizer.get_vocab().items() if len(piece.lstrip("#▁Ġ")) <= 1
             ),
@@ -98,7 +104,7 @@ class Source:
     @property
     def pairs(self) -> bool:
         """Whether it judges two texts together."""
-        return isinstance(self.held_out.texts[0], tuple)
+        return self.held_out.inputs[0].pair is not None
 
     @property
     def token_types(self) -> bool:
@@ -123,7 +129,31 @@ def inputs_of(task: Task, examples: Sequence[Example]) -> tuple[list[Example], l
 
 def texts_of(inputs: Sequence[Example]) -> list[Text]:
     """Their texts, or pairs of texts."""
-    return [one.text if one.pair is None else (one.text, one.pair) for one in inputs]
+    return [text_of(one) for one in inputs]
+
+
+def text_of(one: Example) -> Text:
+    """Its text, or pair of texts."""
+    return one.text if one.pair is None else (one.text, one.pair)
+
+
+def _require_questions(run: Trained, parts: Mapping[str, Sequence[Example]]) -> None:
+    """Raise ``InputError`` for a split of which nothing can be asked."""
+    for name, part in parts.items():
+        if not part:
+            raise InputError(
+                f"no text of the {name} split of {run.root} has a token that can be hidden alone; give it"
+                " texts with more words that the tokenizer knows"
+            )
+
+
+def _layout(
+    config: ExportConfig, run: Trained, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+) -> Layout:
+    """What the graphs take, and at which token of a text they answer."""
+    if config.exporter == "optimum":
+        return masked_layout(model)
+    return packed_layout(model, tokenizer.mask_token_id if HEADS[run.task.head].tells_tokens else None)
 
 
 def _encode(
@@ -143,9 +173,7 @@ def _encode(
 
 def _held_out(run: Trained, examples: Sequence[Example], encoder: TextEncoder) -> HeldOut:
     inputs, counts, encoded = _encode(run.task, examples, encoder)
-    return HeldOut(
-        run.task, run.labels, tuple(examples), tuple(counts), tuple(texts_of(inputs)), tuple(encoded)
-    )
+    return HeldOut(run.task, run.labels, tuple(examples), tuple(counts), tuple(inputs), tuple(encoded))
 
 
 def _item(one: Encoded, target: Any) -> Item:

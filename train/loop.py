@@ -77,7 +77,7 @@ def fit(
     validation = validation.longest_first()
 
     def score(prediction: EvalPrediction) -> dict[str, float]:
-        outputs = task.activate(np.asarray(prediction.predictions, dtype=np.float32))
+        outputs = HEADS[task.head].outputs(np.asarray(prediction.predictions, dtype=np.float32), task)
         return dict(validation.score(task, unpadded(outputs, validation.items), labels).metrics)
 
     rows, held_out = (rows_of(split.items, split.counts, task) for split in (train, validation))

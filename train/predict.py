@@ -30,7 +30,7 @@ def predict(model: nn.Module, items: Sequence[Item], task: Task, pad_token_id: i
             on_device = {name: tensor.to(device) for name, tensor in batch.items()}
             logits, _ = head.answers(model, on_device)
             kept = head.summary(logits, on_device["labels"]).cpu().numpy()
-            for place, output in zip(places, unpadded(task.activate(kept), chosen), strict=True):
+            for place, output in zip(places, unpadded(head.outputs(kept, task), chosen), strict=True):
                 outputs[place] = output
     return outputs
 

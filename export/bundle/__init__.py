@@ -5,7 +5,7 @@ from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
-from .session import Session, by_input, outputs
+from .session import Session, by_input, outputs, told
 from .tokenizer import Encoded, Text, TextEncoder, count_windows
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "by_input",
     "count_windows",
     "outputs",
+    "told",
 ]

@@ -54,8 +54,9 @@ class Drift:
                     f"variant {variant.name!r} gives outputs of shape {list(row.shape)} where the golden"
                     f" examples have {list(example.output.shape)}; export the run again"
                 )
+        difference = bundle.task.difference
         differences = np.array(
-            [np.abs(row - example.output).max() for row, example in zip(found, examples, strict=True)]
+            [difference(row, example.output) for row, example in zip(found, examples, strict=True)]
         )
         worst = int(differences.argmax())
         return cls(float(differences[worst]), worst + 1, len(examples))

@@ -17,7 +17,7 @@ class GoldenExample:
 
     text: Text
     output: NDArray[np.float32]
-    """As the task gives it: [outputs], or [tokens, outputs]."""
+    """What a server is told: mostly [outputs], or [tokens, outputs]."""
     window: int = 0
     """The window of the text that the output is of."""
 

@@ -38,6 +38,8 @@ class Layout(ABC):
     """The position id of a sequence's first token: 0 for BERT, 2 for RoBERTa."""
     pad_token_id: int
     """The token that fills a padded row; its hidden states are never read."""
+    mask_token_id: int | None = None
+    """The token at which a text is read, if that isn't its first one: the hidden word."""
 
     @abstractmethod
     def computed(self, texts: int, longest: int, tokens: int) -> int:
@@ -75,7 +77,8 @@ class Layout(ABC):
         [r, w] is the flat index of the token in each attention slot and ``places`` [b, t] of the slot
         of each token;
         ``segment_ids`` [r, w] is i + 1 in the slots of sequence i and 0 in a slot without a token,
-        where ``slots`` is 0 and never counts; ``starts`` [n] is the flat index of each first token.
+        where ``slots`` is 0 and never counts; ``starts`` [n] is the flat index of each first token or,
+        with a ``mask_token_id``, of each first mask.
         """
 
     @abstractmethod
@@ -99,6 +102,16 @@ class Layout(ABC):
         if kind not in _KINDS:
             raise ValueError(f"a layout's kind is {kind!r} and this Strop reads {', '.join(_KINDS)}")
         return _KINDS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+
+    def masks(self, sequence: IntArray) -> int:
+        """How many masks a sequence has; none without a ``mask_token_id``."""
+        return int((_ids(sequence) == self.mask_token_id).sum())
+
+    def _read_at(self, sequences: Sequence[IntArray]) -> IntArray:
+        """The place in each sequence at which it is read: 0, or its first mask's if it has one."""
+        if self.mask_token_id is None:
+            return np.zeros(len(sequences), dtype=np.int64)
+        return np.array([(_ids(one) == self.mask_token_id).argmax() for one in sequences])
 
     def _aligned(self, length: int) -> int:
         return -(-length // self.alignment) * self.alignment
@@ -137,7 +150,7 @@ class PackedLayout(Layout):
             "slots": slots.reshape(rows, width),
             "segment_ids": segment_ids.reshape(rows, width),
             "places": places[np.newaxis],
-            "starts": starts,
+            "starts": starts + self._read_at(sequences),
         }
 
     def by_text(self, outputs: Floats, sequences: Sequence[IntArray]) -> Outputs:
@@ -167,7 +180,7 @@ class PaddedLayout(Layout):
             "slots": slots,
             "segment_ids": real * np.arange(1, len(real) + 1)[:, np.newaxis],
             "places": slots,
-            "starts": slots[:, 0].copy(),
+            "starts": slots[:, 0] + self._read_at(sequences),
         }
 
     def by_text(self, outputs: Floats, sequences: Sequence[IntArray]) -> Outputs:
@@ -206,6 +219,11 @@ class MaskedLayout(PaddedLayout):
 _KINDS: dict[str, type[Layout]] = {
     layout.kind: layout for layout in (PackedLayout, PaddedLayout, MaskedLayout)
 }
+
+
+def _ids(sequence: IntArray) -> IntArray:
+    """Token ids [tokens] without the token types that may stand beside them."""
+    return sequence if sequence.ndim == 1 else sequence[:, 0]
 
 
 def _columns(sequences: Sequence[IntArray]) -> tuple[IntArray, IntArray]:

@@ -56,6 +56,11 @@ def outputs(session: Session, layout: Layout, task: Task, sequences: Sequence[In
     return by_input(task, layout, task.activate(session.run(layout.feeds(sequences))), sequences)
 
 
+def told(session: Session, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
+    """What a server keeps of them, and a bundle is checked by."""
+    return task.told(outputs(session, layout, task, sequences))
+
+
 def by_input(task: Task, layout: Layout, found: Floats, sequences: Sequence[IntArray]) -> Outputs:
     """What a graph found for n sequences together, for each of them as the task has it."""
     rows = layout.by_text(found, sequences)

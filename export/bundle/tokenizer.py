@@ -98,6 +98,17 @@ class TextEncoder:
             for encoding in encodings
         ]
 
+    def words(self) -> tuple[str, ...]:
+        """What each token id stands for, as a reply calls it."""
+        alone = [[token] for token in range(self.vocabulary_size)]
+        return tuple(
+            word.strip() for word in self._tokenizer.decode_batch(alone, skip_special_tokens=False)
+        )
+
+    def name_of(self, token: int) -> str:
+        """What the tokenizer calls a token."""
+        return str(self._tokenizer.id_to_token(token))
+
     def _tokens(self, encoding: Encoding | Window) -> NDArray[np.int64]:
         if self._token_types:
             return np.array([encoding.ids, encoding.type_ids], dtype=np.int64).T

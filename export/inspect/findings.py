@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from strop.tasks import Outputs
 
-from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, outputs
+from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, told
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
@@ -100,6 +100,6 @@ def _drift(bundle: Bundle, variant: Variant) -> Drift:
     session, layout = Session(bundle.model_file(variant), provider=variant.provider), variant.layout
 
     def answer(sequences: Sequence[IntArray]) -> Outputs:
-        return outputs(session, layout, bundle.task, sequences)
+        return told(session, layout, bundle.task, sequences)
 
     return Drift.of(bundle, variant, answer, layout, BATCH_TOKENS)

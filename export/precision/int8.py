@@ -22,7 +22,7 @@ from ..bundle.cpu import weight_limit
 from .calibration import Calibration, Feeds
 from .embeddings import quantise_embeddings
 from .record import record
-from .surgery import dense_layers, restored
+from .surgery import dense_layers, load_untied, restored
 
 
 def write(
@@ -50,16 +50,16 @@ def quantised(
     has a kernel on every x86. Ranges are fixed, so an answer does not depend on its batch. Only the
     dense layers read 8-bit activations: the residual stream past them stays fp32.
     """
-    original = onnx.load(source)
+    original = load_untied(source)
     layers = {node.name for node in dense_layers(original.graph)}
     others = [node.name for node in original.graph.node if node.name not in layers]
-    model = restored(_qdq(source, others, calibration.feeds_of(original.graph), method), original, others)
+    model = restored(_qdq(original, others, calibration.feeds_of(original.graph), method), original, others)
     quantise_embeddings(model.graph)
     return model
 
 
 def _qdq(
-    source: Path, excluded: list[str], feeds: Iterable[Feeds], method: CalibrationMethod
+    source: onnx.ModelProto, excluded: list[str], feeds: Iterable[Feeds], method: CalibrationMethod
 ) -> onnx.ModelProto:
     with TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         prepared, target = Path(folder, "prepared.onnx"), Path(folder, "int8.onnx")

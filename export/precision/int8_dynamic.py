@@ -15,7 +15,7 @@ from ..bundle.cpu import weight_limit
 from .calibration import Calibration
 from .embeddings import quantise_embeddings
 from .record import record
-from .surgery import dense_layers, pruned, weights
+from .surgery import dense_layers, load_untied, pruned, weights
 
 # The activation 0 as an unsigned byte.
 ZERO = 128
@@ -25,7 +25,7 @@ ORT_DOMAIN = "com.microsoft"
 
 def write(source: Path, target: Path, calibration: Calibration) -> None:
     """Write the form of the fp32 graph ``source`` to ``target``; the calibration texts aren't read."""
-    model = onnx.load(source)
+    model = load_untied(source)
     model.opset_import.append(helper.make_opsetid(ORT_DOMAIN, 1))
     limit = weight_limit()
     _quantise_dense_layers(model.graph, limit)

@@ -12,7 +12,7 @@ from ..bundle.cpu import weight_limit
 from .calibration import Calibration
 from .int8 import quantised
 from .record import record
-from .surgery import restored, siblings
+from .surgery import load_untied, restored, siblings
 
 # Nats. A probability then moves by at most 0.022 on average.
 BOUND = 1e-3
@@ -26,7 +26,7 @@ def write(source: Path, target: Path, calibration: Calibration) -> None:
     ``sensitivities`` (nats, by family, each with what the embeddings cost, which always are in int8)
     and what was left out as ``fp32``.
     """
-    original, int8 = onnx.load(source), quantised(source, calibration)
+    original, int8 = load_untied(source), quantised(source, calibration)
     families = siblings(original.graph)
 
     def mixed(chosen: Collection[str]) -> onnx.ModelProto:

@@ -1,9 +1,30 @@
 """Cuts in a graph: its dense layers, which most of its time goes to, and what is left without some."""
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
+import numpy as np
 import onnx
+from onnx import numpy_helper
 from onnx.utils import Extractor
+
+
+def load_untied(path: Path) -> onnx.ModelProto:
+    """A graph in which a dense layer that reads an embedding table turned round has a weight of its own.
+
+    A language model's last layer is its embeddings. Table and weight get scales of their own, and a form
+    of either is another.
+    """
+    model = onnx.load(path)
+    constant = weights(model.graph)
+    turned = [
+        node for node in model.graph.node if node.op_type == "Transpose" and node.input[0] in constant
+    ]
+    for node in turned:
+        matrix = np.ascontiguousarray(numpy_helper.to_array(constant[node.input[0]]).T)
+        model.graph.initializer.append(numpy_helper.from_array(matrix, node.output[0]))
+        model.graph.node.remove(node)
+    return model
 
 
 def weights(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:

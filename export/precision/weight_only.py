@@ -14,6 +14,7 @@ import onnx
 
 from .calibration import Calibration
 from .embeddings import quantise_embeddings
+from .surgery import load_untied
 
 
 @contextmanager
@@ -39,7 +40,7 @@ INT8_PRODUCTS = 4
 def _write(source: Path, target: Path, calibration: Calibration, *, bits: int) -> None:
     """Write the form of the fp32 graph ``source`` to ``target``; the calibration texts aren't read."""
     quantiser = MatMulNBitsQuantizer(
-        onnx.load(source),
+        load_untied(source),
         bits=bits,
         block_size=BLOCK,
         is_symmetric=True,

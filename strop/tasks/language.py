@@ -37,10 +37,6 @@ class LanguageTask(Task):
         """Not known without the tokens' ids: the task's head makes it."""
         raise TypeError(f"{self.name} has no targets but its own tokens")
 
-    def activate(self, logits: Floats) -> Floats:
-        """As they are: ``COUNTS``."""
-        return logits
-
     def tally(
         self,
         outputs: Outputs,

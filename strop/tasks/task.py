@@ -76,6 +76,8 @@ class Task(ABC):
     """Where a second text stands, for a task that can't do without."""
     label_column: ClassVar[str | None] = "label"
     """None for a task without labels."""
+    answer_column: ClassVar[str | None] = None
+    """Where the right answer stands beside a question that a benchmark asks, of a task without labels."""
     label_optional: ClassVar[bool] = False
     """Whether a row may lack that column."""
     takes_pairs: ClassVar[bool] = True
@@ -105,6 +107,8 @@ class Task(ABC):
     each replaced by another."""
     served: ClassVar[bool] = True
     """Whether a run can be exported and served; if not, it can be trained and merged."""
+    cuttable: ClassVar[bool] = True
+    """Whether export can cut layers, heads, neurons and vocabulary of its model."""
     call: ClassVar[str] = "Classify"
     """The typed call that answers it."""
     tensors: ClassVar[Mapping[str, str]]
@@ -115,6 +119,11 @@ class Task(ABC):
     """What ``score`` gives; the accuracy gate and the choice of a checkpoint go by the first."""
     lower_is_better: ClassVar[tuple[str, ...]] = ()
     """Those of them that measure errors."""
+
+    @property
+    def wire_metrics(self) -> tuple[str, ...]:
+        """Those of them that what a server told can be scored by."""
+        return self.metrics
 
     @property
     def reads_offsets(self) -> bool:
@@ -188,6 +197,20 @@ class Task(ABC):
     def of_input(self, rows: Floats) -> Floats:
         """An input's output from what ``activate`` made of its tokens, [tokens, outputs]."""
         return rows
+
+    def scored(self, outputs: Outputs, examples: Sequence[Example]) -> Outputs:
+        """What ``tally`` wants of the outputs of inputs, each given as an example: all, unless that is
+        too much to be kept for a whole split.
+        """
+        return outputs
+
+    def told(self, outputs: Outputs) -> Outputs:
+        """What a server keeps of outputs to answer with, and a bundle to be checked by: all, likewise."""
+        return outputs
+
+    def difference(self, found: Floats, wanted: Floats) -> float:
+        """The largest absolute difference of two outputs as ``told``; NaN if one has a NaN."""
+        return float(np.abs(found - wanted).max())
 
     @abstractmethod
     def tally(

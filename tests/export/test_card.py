@@ -82,7 +82,7 @@ def test_of_many_classes_only_the_most_frequent_confusions_are_told(exported_bun
     page = Card(
         config=ExportConfig(tmp_path, name="many"),
         run=run,
-        held_out=HeldOut(run.task, labels, test, (1,) * 21, tuple(one.text for one in test), encoded),
+        held_out=HeldOut(run.task, labels, test, (1,) * 21, tuple(test), encoded),
         candidates=[Candidate(Bundle.open(exported_bundle).variant("fp32"), "shipped")],
         outputs={"fp32": np.eye(21, dtype=np.float32)[np.minimum(truth, 19)]},
     ).markdown()

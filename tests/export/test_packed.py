@@ -16,6 +16,7 @@ from strop.train.encoder import Encoder
 
 TASK = TASKS["text-classification"]
 VECTORS = TASKS["sentence-embedding"]
+WORDS = TASKS["fill-mask"]
 
 SIZE = {"vocab_size": 100, "num_labels": 3, "pad_token_id": 1}
 HIDDEN = {
@@ -75,6 +76,28 @@ def test_a_texts_vector_is_the_same_alone_and_in_a_batch(name, make_encoder, tmp
         with torch.no_grad():
             states = model(torch.from_numpy(ids)[None]).last_hidden_state
         np.testing.assert_allclose(vector, states[0].mean(dim=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_masks_token_is_told_the_same_alone_and_in_a_batch(name, make_encoder, tmp_path):
+    make_encoder(tmp_path, name)
+    encoder = Encoder.open(str(tmp_path))
+    model, _ = encoder.model(WORDS, (), attention="eager")
+    random, mask = np.random.default_rng(0), 89
+    sequences = [random.integers(4, mask, length) for length in LENGTHS]
+    for ids in sequences:
+        ids[random.integers(1, len(ids))] = mask
+    packed, path = packed_layout(model, mask), tmp_path / "model.onnx"
+    export_graph(model.eval(), WORDS, packed, sequences[:1], path)
+    session = Session(path)
+    assert session.width == encoder.config.vocab_size
+    with torch.no_grad():
+        wanted = [model(torch.from_numpy(ids)[None]).logits[0, ids == mask][0] for ids in sequences]
+    for layout in (packed, packed.padded()):
+        np.testing.assert_allclose(session.run(layout.feeds(sequences)), np.stack(wanted), atol=1e-4)
+    together = session.run(packed.feeds(sequences))
+    for ids, row in zip(sequences, together, strict=True):
+        assert np.array_equal(session.run(packed.feeds([ids]))[0], row)
 
 
 def test_a_graph_that_computes_something_else_is_refused(random_model, random_sequences, tmp_path):

@@ -20,8 +20,6 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer, PreTrainedTokenizerFast, set_seed
 
 from strop.errors import InputError
-from strop.export.config import ExportConfig
-from strop.export.trained import open_trained
 from strop.tasks import IGNORED, TASKS, Example
 from strop.train.baseline import token_frequencies
 from strop.train.batches import Collator, EncodedSplit, Item, RenewedRows
@@ -277,8 +275,6 @@ def test_the_frequency_of_tokens_is_counted_with_what_is_hidden(tokenizer: PreTr
 
 
 def test_another_task_starts_from_what_was_merged(run: Run, tiny_data: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=rf"can't export or serve yet; .*: strop merge {run.root} --out"):
-        open_trained(ExportConfig(run.root))
     adapted = tmp_path / "adapted"
     merge(MergeConfig(run.root, out=adapted))
     model = AutoModelForMaskedLM.from_pretrained(adapted)

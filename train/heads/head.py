@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedTokenizerFast
 
-from strop.tasks import IGNORED, Example, Task
+from strop.tasks import IGNORED, Example, Floats, Task
 
 from ..batches import EncodedSplit
 
@@ -37,6 +37,8 @@ class Head(ABC):
     """Whether a model may bring it along, so that it answers before it is fine-tuned."""
     tolerance: ClassVar[float] = 1e-4
     """Largest absolute difference of a logit between an adapter beside its base and merged into it."""
+    tells_tokens: ClassVar[bool] = False
+    """Whether its outputs are the tokenizer's tokens, told where a token is hidden."""
     evaluation_batch: ClassVar[int] = 64
     """Texts that are judged at a time."""
     options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
@@ -62,6 +64,12 @@ class Head(ABC):
             examples, tokenizer, task, labels, max_tokens, token_types=token_types, labelled=labelled
         )
 
+    def questions(
+        self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, max_tokens: int
+    ) -> Sequence[Example]:
+        """What an exported model is asked about the examples, with what is right."""
+        return examples
+
     def answers(self, model: nn.Module, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """The logits of a batch and the labels that ``loss`` compares them with, place by place."""
         return logits_of(self, model, batch), batch["labels"]
@@ -69,6 +77,10 @@ class Head(ABC):
     def summary(self, logits: Tensor, labels: Tensor) -> Tensor:
         """What is kept of the logits of ``answers`` to be scored, for inputs with these ``labels``."""
         return logits.float()
+
+    def outputs(self, kept: Floats, task: Task) -> Floats:
+        """The task's outputs of what ``summary`` kept."""
+        return task.activate(kept)
 
     def logits(self, outputs: Any, mask: Tensor) -> Tensor:
         """[n, outputs] or [n, tokens, outputs] from what the model gave for inputs whose real tokens

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedTokenizerFast
 
-from strop.tasks import IGNORED, Example, Span, Task
+from strop.tasks import IGNORED, Example, Floats, Span, Task
 from strop.tasks.causal_lm import CausalLM as CausalLMTask
 
 from ..batches import EncodedSplit, Item
 from ..chat import give_template, render
+from ..cloze import hide
 from ..masking import Masking
 from .head import Head, labelled, logits_of
 
@@ -55,6 +56,10 @@ class LanguageHead(Head):
         sums = each.new_zeros(len(labels), 3).index_add_(0, inputs, each)
         whole = (sums[:, 1] > 0) & (sums[:, 1] == sums[:, 2])
         return torch.cat((sums, whole[:, None].float()), dim=1)
+
+    def outputs(self, kept: Floats, task: Task) -> Floats:
+        """``COUNTS`` as they are."""
+        return kept
 
 
 class CausalLM(LanguageHead):
@@ -112,6 +117,7 @@ class MaskedLM(LanguageHead):
     """
 
     name = "masked-lm"
+    tells_tokens = True
     model_class = "AutoModelForMaskedLM"
     adapter_type = "FEATURE_EXTRACTION"  # peft has no name for it; this one adds nothing
     modules = (
@@ -150,6 +156,13 @@ class MaskedLM(LanguageHead):
         whole = super().encode(examples, tokenizer, task, labels, max_tokens, labelled=False)
         items = [masking.held_out(item["input_ids"]) for item in whole.items]
         return replace(whole, items=items, renew=masking.renew)
+
+    def questions(
+        self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, max_tokens: int
+    ) -> list[Example]:
+        """Those with a token hidden; its id is the label. One with none that can be hidden is left out."""
+        hidden = hide([example.text for example in examples], tokenizer, max_tokens)
+        return [Example(one.text, float(one.token)) for one in hidden]
 
 
 def _next(ids: Sequence[int], offsets: Sequence[Span], replies: Sequence[Span]) -> list[int]:
