@@ -39,7 +39,7 @@ class Accuracy:
     of: int
     """Texts with a label in the file."""
     metrics: Mapping[str, float]
-    """The task's."""
+    """The task's, as far as the wire tells them."""
     margins: Mapping[str, float]
     """By metric, half the 95 % interval as an estimate for all ``of`` texts: see ``margins``."""
     changed: int
@@ -58,10 +58,11 @@ def measure_accuracy(task: Task, examples: Sequence[Example | None], answers: An
     tally = task.tally_results([answers.first[n] for n in asked], [labelled[n] for n in asked])
     if tally is None:
         return None
+    score = task.score(tally.sum(axis=0))
     return Accuracy(
         len(asked),
         len(labelled),
-        {name: float(value) for name, value in task.score(tally.sum(axis=0)).items()},
+        {name: float(score[name]) for name in task.wire_metrics},
         margins(task, tally, len(labelled)),
         len(answers.changed),
     )
@@ -77,13 +78,14 @@ def margins(task: Task, tally: Tally, of: int) -> dict[str, float]:
     """
     count = len(tally)
     if count >= of:
-        return dict.fromkeys(task.metrics, 0.0)
+        return dict.fromkeys(task.wire_metrics, 0.0)
     if count < 2:
         return {}
     scale = (1 - count / of) * (count - 1) / count
     return {
         name: 1.96 * math.sqrt(scale * float(((without - without.mean()) ** 2).sum()))
         for name, without in task.score(tally.sum(axis=0) - tally).items()
+        if name in task.wire_metrics
     }
 
 
@@ -127,7 +129,7 @@ def read_promise(path: Path) -> Promise:
         if task not in TASKS:
             raise ValueError(f"its task is {task!r} and this Strop knows {', '.join(TASKS)}")
         metrics = {
-            variant["name"]: {name: float(variant["metrics"][name]) for name in TASKS[task].metrics}
+            variant["name"]: {name: float(variant["metrics"][name]) for name in TASKS[task].wire_metrics}
             for variant in fields["variants"]
         }
         return Promise(task, fields["default_variant"], metrics)

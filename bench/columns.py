@@ -41,10 +41,11 @@ class Columns:
         """
         if pair and texts < 2:
             raise InputError(f"--pair-column {pair}: the model takes one text; leave it out")
-        if label and task.label_column is None:
+        column = task.label_column or task.answer_column
+        if label and column is None:
             raise InputError(f"--label-column {label}: {task.name} has no labels; leave it out")
         names = (text or task.text_column, pair or task.pair_column or PAIR_COLUMN)
-        return cls(task, names[:texts], label or task.label_column)
+        return cls(task, names[:texts], label or column)
 
     def read(self, where: str, row: Mapping[str, object]) -> tuple[Text, Example | None]:
         """The texts of a row, and the example that they are with their label if it has one.

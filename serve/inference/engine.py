@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from strop.export.bundle import Layout, Session, outputs
+from strop.export.bundle import Layout, Session, told
 from strop.tasks import Outputs, Task
 
 from ..core import Batch, IntArray, Work
@@ -44,8 +44,8 @@ class OnnxEngine:
         self.layout = layout
 
     def run(self, sequences: Sequence[IntArray]) -> Outputs:
-        """The outputs for n sequences of tokens."""
-        return outputs(self._session, self.layout, self._task, sequences)
+        """The outputs for n sequences of tokens, as far as they are told."""
+        return told(self._session, self.layout, self._task, sequences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from strop.tasks import Task
 from ..config import ServeConfig
 from ..errors import NotFoundError
 from .engine import Engine, OnnxEngine, warm_up
+from .mask import Mask
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Model:
     """The ONNX Runtime execution provider that it really runs on."""
     task: Task
     labels: tuple[str, ...]
+    """What its outputs stand for; those of a model that tells words are the tokenizer's."""
     width: int
     """Numbers in an output: one for each label, or a vector's."""
     pairs: bool
@@ -33,6 +35,8 @@ class Model:
     """One for each instance; any of them may be the same object."""
     measured: Sequence[tuple[int, float]]
     """(tokens, seconds) of batches on one engine, from the warm-up."""
+    mask: Mask | None = None
+    """What a text must have once, of a model that tells words."""
 
     @classmethod
     def load(cls, config: ServeConfig) -> Self:
@@ -52,18 +56,20 @@ class Model:
         drift = Drift.of(bundle, variant, engine.run, layout, config.batch_tokens)
         if fault := drift.fault(variant):
             raise StropError(fault)
+        encoder, mask_id = bundle.text_encoder(), layout.mask_token_id
         return cls(
             name=bundle.manifest.name,
             version=bundle.manifest.version,
             variant=variant.name,
             provider=session.provider,
             task=bundle.task,
-            labels=bundle.manifest.labels,
+            labels=bundle.manifest.labels if mask_id is None else encoder.words(),
             width=session.width,
             pairs=bundle.manifest.pairs,
-            encoder=bundle.text_encoder(),
+            encoder=encoder,
             engines=[engine] * config.instance_count,
             measured=warm_up(engine, config.batch_tokens, bundle.manifest.max_tokens),
+            mask=None if mask_id is None else Mask(encoder.name_of(mask_id), layout),
         )
 
     @property

@@ -13,6 +13,7 @@ from ..scheduling.batcher import Batcher
 from ..scheduling.queue import WorkQueue
 from .encode import Encoder, Tokeniser
 from .engine import Engine, EngineThreads, Outcome
+from .mask import Mask
 
 
 class Pipeline:
@@ -31,16 +32,19 @@ class Pipeline:
         *,
         answered: Callable[[Answer], None] | None = None,
         nice: int = 0,
+        mask: Mask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the threads; must be called on the running event loop.
 
-        ``answered`` hears of every answer in the task of its call; ``nice`` is that of the engines.
+        ``answered`` hears of every answer in the task of its call; ``nice`` is that of the engines,
+        and ``mask`` what every text must have once.
         """
         self._loop = asyncio.get_running_loop()
         self._size = engines[0].layout.size
         self._metrics = metrics
         self._answered = answered
+        self._mask = mask
         self._clock = clock
         self._queue = WorkQueue(batcher, clock)
         self._tokeniser = Tokeniser(encoder, self._tokenised, self._failed)
@@ -98,6 +102,8 @@ class Pipeline:
         return self._clock() - work.arrived >= 0.98 * work.query.seconds
 
     def _tokenised(self, work: Work, encoded: Sequence[Encoded]) -> None:
+        if self._mask is not None:
+            self._mask.require_one(encoded)
         self._queue.put(work, encoded, [self._size(len(one.ids)) for one in encoded])
 
     def _failed(self, work: Work, error: Exception) -> None:

@@ -111,9 +111,8 @@ def metrics_of(model: Model, config: ServeConfig) -> Metrics:
 
 def served(model: Model) -> Served:
     """What a process with ``model`` can say of itself."""
-    return Served(
-        model.name, model.version, model.labels, model.variant, model.provider, len(model.engines)
-    )
+    labels = model.labels if model.mask is None else (f"a word for {model.mask.name}",)
+    return Served(model.name, model.version, labels, model.variant, model.provider, len(model.engines))
 
 
 @contextlib.asynccontextmanager
@@ -136,6 +135,7 @@ async def _pipeline(
         metrics,
         answered=tracing.answered if tracing else None,
         nice=config.nice,
+        mask=model.mask,
     )
     try:
         yield pipeline

@@ -43,6 +43,8 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
         "vocabulary_size": rules.vocabulary_size,
         "pad_token_id": rules.pad_token_id,
     }
+    if model.mask is not None:
+        facts["mask_token"] = model.mask.name
     return pb.ModelConfig(
         name=model.name,
         platform=PLATFORM,

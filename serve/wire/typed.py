@@ -83,6 +83,12 @@ class Typed(pb_grpc.StropServicer):
         reply: pb.AnswerResponse = await self._reply("Answer", request, context)
         return reply
 
+    @counted
+    async def Fill(self, request: pb.FillRequest, context: Context) -> pb.FillResponse:  # noqa: N802
+        """Words for the mask of each text, within the call's deadline."""
+        reply: pb.FillResponse = await self._reply("Fill", request, context)
+        return reply
+
     async def _reply(self, name: str, request: AnyRequest, context: Context) -> Any:
         return await self._answer(name, request, seconds_left(context), context.peer())
 

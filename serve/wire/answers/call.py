@@ -14,7 +14,14 @@ from ...errors import InvalidArgumentError
 from ...inference.model import Model
 from ..infer_request import pair_up
 
-AnyRequest = pb.ClassifyRequest | pb.ScoreRequest | pb.TagRequest | pb.EmbedRequest | pb.AnswerRequest
+AnyRequest = (
+    pb.ClassifyRequest
+    | pb.ScoreRequest
+    | pb.TagRequest
+    | pb.EmbedRequest
+    | pb.AnswerRequest
+    | pb.FillRequest
+)
 
 
 class Call(ABC):
