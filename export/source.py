@@ -3,7 +3,8 @@
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from itertools import chain
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,14 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from strop.errors import InputError
 from strop.tasks import Example, Task, by_example
-from strop.train.batches import Item, Row, rows_of
+from strop.train.batches import EncodedSplit, Item, Row, rows_of
 from strop.train.encoder import tells_pairs_apart
-from strop.train.examples import read_texts
+from strop.train.encoding import encode
+from strop.train.examples import read_unlabelled
 from strop.train.heads import HEADS
+from strop.train.on_demand import Spooled
 
-from .bundle import BATCH_TOKENS, Encoded, Layout, Text, TextEncoder, count_windows
+from .bundle import BATCH_TOKENS, Layout, Text, TextEncoder, count_windows
 from .config import ExportConfig
 from .evaluate import HeldOut
 from .optimum.graphs import masked_layout
@@ -35,8 +38,8 @@ class Source:
     """Of the training split, then the unlabelled texts."""
     labelled: Sequence[Row]
     """Those of them that have a target."""
-    calibration: Sequence[Encoded]
-    """Some of the training texts."""
+    calibration: Sequence[NDArray[np.int64]]
+    """The token ids of some training texts, or [tokens, 2] with their types."""
     validation: HeldOut
     """What a search chooses by."""
     held_out: HeldOut
@@ -57,39 +60,50 @@ class Source:
         splits = run.splits()
         model = run.merged_model(further_adapters(config, run), config.own_weight)
         pairs = run.task.inputs(splits.test[0])[0].pair is not None
+        token_types = pairs and tells_pairs_apart(model.config)
         encoder = TextEncoder(
             run.tokenizer_file,
             run.max_tokens,
             offsets=run.task.reads_offsets,
-            token_types=pairs and tells_pairs_apart(model.config),
+            token_types=token_types,
             windowed=run.task.windowed,
         )
         tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(run.tokenizer_file.parent))
-        parts = {
-            name: HEADS[run.task.head].questions(part, tokenizer, run.max_tokens)
+        held_out = {
+            name: _held_out(run, HEADS[run.task.head].questions(part, tokenizer, run.max_tokens), encoder)
             for name, part in splits.parts.items()
+            if name != "train"
         }
-        _require_questions(run, parts)
-        inputs, counts, train = _encode(run.task, parts["train"], encoder)
-        items = [
-            _item(one, run.task.target(example, one.offsets, run.labels))
-            for one, example in zip(train, inputs, strict=True)
-        ]
-        labelled = rows_of(items, counts, run.task)
-        texts = read_texts(config.unlabelled) if config.unlabelled else []
-        unlabelled = [
-            (_item(one, run.task.no_target(one.offsets, run.labels)),) for one in encoder.encode(texts)
-        ]
-        count = min(config.calibration_texts, len(train))
+        _require_questions(run, held_out)
+
+        def learnt(examples: Sequence[Example], *, labelled: bool) -> EncodedSplit:
+            return encode(
+                examples,
+                tokenizer,
+                run.task,
+                run.labels,
+                run.max_tokens,
+                token_types=token_types,
+                labelled=labelled,
+            )
+
+        train = learnt(splits.train, labelled=True)
+        labelled = rows_of(train.items, train.counts, run.task)
+        lessons: Sequence[Row] = labelled
+        if config.unlabelled:
+            further = learnt(read_unlabelled(config.unlabelled), labelled=False)
+            lessons = Spooled(chain(labelled, ((item,) for item in further.items)))
+        count = min(config.calibration_texts, len(train.items))
+        drawn = random.Random(config.seed).sample(range(len(train.items)), count)
         return cls(
             run=run,
             model=model,
             layout=_layout(config, run, model, tokenizer),
-            lessons=[*labelled, *unlabelled],
+            lessons=lessons,
             labelled=labelled,
-            calibration=random.Random(config.seed).sample(train, count),
-            validation=_held_out(run, parts["validation"], encoder),
-            held_out=_held_out(run, parts["test"], encoder),
+            calibration=[_tokens(train.items[place]) for place in drawn],
+            validation=held_out["validation"],
+            held_out=held_out["test"],
             spelling=frozenset(
                 number for piece, number in tokenizer.get_vocab().items() if len(piece.lstrip("#▁Ġ")) <= 1
             ),
@@ -114,22 +128,13 @@ class Source:
     @property
     def used_tokens(self) -> frozenset[int]:
         """Token ids of the training texts, and those that spell all other words."""
-        return self.spelling.union(*(item["input_ids"] for row in self.lessons for item in row))
+        return self.spelling.union(
+            token for row in self.lessons for item in row for token in item["input_ids"]
+        )
 
     def calibration_batches(self) -> Iterable[list[NDArray[np.int64]]]:
         """The calibration texts in the batches that variants are measured in."""
-        return self.layout.batches([text.ids for text in self.calibration], BATCH_TOKENS)
-
-
-def inputs_of(task: Task, examples: Sequence[Example]) -> tuple[list[Example], list[int]]:
-    """All that the model is asked for them, and how many times for each example."""
-    each = [task.inputs(example) for example in examples]
-    return [one for some in each for one in some], [len(some) for some in each]
-
-
-def texts_of(inputs: Sequence[Example]) -> list[Text]:
-    """Their texts, or pairs of texts."""
-    return [text_of(one) for one in inputs]
+        return self.layout.batches(self.calibration, BATCH_TOKENS)
 
 
 def text_of(one: Example) -> Text:
@@ -137,10 +142,10 @@ def text_of(one: Example) -> Text:
     return one.text if one.pair is None else (one.text, one.pair)
 
 
-def _require_questions(run: Trained, parts: Mapping[str, Sequence[Example]]) -> None:
+def _require_questions(run: Trained, held_out: Mapping[str, HeldOut]) -> None:
     """Raise ``InputError`` for a split of which nothing can be asked."""
-    for name, part in parts.items():
-        if not part:
+    for name, split in held_out.items():
+        if not split.examples:
             raise InputError(
                 f"no text of the {name} split of {run.root} has a token that can be hidden alone; give it"
                 " texts with more words that the tokenizer knows"
@@ -156,29 +161,18 @@ def _layout(
     return packed_layout(model, tokenizer.mask_token_id if HEADS[run.task.head].tells_tokens else None)
 
 
-def _encode(
-    task: Task, examples: Sequence[Example], encoder: TextEncoder
-) -> tuple[list[Example], list[int], list[Encoded]]:
-    """All their inputs, how many each example is, and the inputs as tokens.
-
-    Of a text that is read in several windows each window is an input.
-    """
-    asked, each = inputs_of(task, examples)
-    encoded = encoder.encode(texts_of(asked))
+def _held_out(run: Trained, examples: Sequence[Example], encoder: TextEncoder) -> HeldOut:
+    """A split as a server would be asked; of a text read in several windows each is an input."""
+    each = [run.task.inputs(example) for example in examples]
+    asked = [one for some in each for one in some]
+    encoded = encoder.encode([text_of(one) for one in asked])
     windows = count_windows(encoded)
     inputs = [one for one, count in zip(asked, windows, strict=True) for _ in range(count)]
-    counts = [sum(some) for some in by_example(windows, each)]
-    return inputs, counts, encoded
-
-
-def _held_out(run: Trained, examples: Sequence[Example], encoder: TextEncoder) -> HeldOut:
-    inputs, counts, encoded = _encode(run.task, examples, encoder)
+    counts = [sum(some) for some in by_example(windows, [len(some) for some in each])]
     return HeldOut(run.task, run.labels, tuple(examples), tuple(counts), tuple(inputs), tuple(encoded))
 
 
-def _item(one: Encoded, target: Any) -> Item:
-    """What a model is taught with."""
-    if one.ids.ndim == 1:
-        return Item(input_ids=one.ids.tolist(), labels=target)
-    ids, types = one.ids.T.tolist()
-    return Item(input_ids=ids, token_type_ids=types, labels=target)
+def _tokens(item: Item) -> NDArray[np.int64]:
+    """An input as a layout takes it."""
+    ids, types = item["input_ids"], item.get("token_type_ids")
+    return np.array(ids if types is None else list(zip(ids, types, strict=True)))

@@ -82,9 +82,6 @@ def read_examples(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Ex
     return examples
 
 
-def read_texts(path: Path, columns: Columns = DEFAULT_COLUMNS) -> list[str]:
-    """Read the texts alone, labelled or not, in the file's own order; raises as ``read_examples``."""
-    return [
-        value_of(where, row, columns.text, "--text-column", columns.task.read_text)
-        for where, row in read_rows(path)
-    ]
+def read_unlabelled(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Example]:
+    """Read the text or texts of each row, labelled or not; raises as ``read_examples``, but may be empty."""
+    return Spooled(columns.unlabelled(where, row) for where, row in read_rows(path))

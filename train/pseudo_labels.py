@@ -5,6 +5,7 @@ Lee, "Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,8 @@ from strop.errors import InputError
 from strop.tasks import Example
 
 from .additions import HELD_OUT, KNOWN, Addition, held_out_keys, key
-from .data.rows import read_rows
 from .data.splits import Splits
-from .examples import Columns
+from .examples import Columns, read_unlabelled
 from .finished import FinishedModel
 from .run import Run
 
@@ -55,8 +55,8 @@ def pseudo_labelled(
     return Addition(f"teacher {run.root.resolve().name}", sure, dict(left_out))
 
 
-def _read(path: Path, columns: Columns) -> list[Example]:
-    found = [columns.unlabelled(where, row) for where, row in read_rows(path)]
+def _read(path: Path, columns: Columns) -> Sequence[Example]:
+    found = read_unlabelled(path, columns)
     if not found:
         raise InputError(f"--unlabelled {path} has no rows; give texts, or leave it out")
     return found
