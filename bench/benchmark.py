@@ -13,6 +13,7 @@ from strop.host import read_host, read_versions
 from .accuracy import measure_accuracy, read_promise
 from .config import BenchConfig
 from .cost.price_book import pick, read_price_book
+from .meters import find_meters
 from .page.page import to_html
 from .protocols import Reply
 from .report import Report, check_folder, write
@@ -43,10 +44,11 @@ def benchmark(config: BenchConfig) -> None:
         if promise:
             promise.of(first.variant)
 
+    meters = find_meters(config.address, served.on_gpu, config.server_pid)
     console = Console()
     created, load = datetime.now().astimezone(), os.getloadavg()[0]
     with console.status("connecting") as status:
-        measured = uvloop.run(run(config, served, texts, check=check, note=status.update))
+        measured = uvloop.run(run(config, served, texts, meters=meters, check=check, note=status.update))
     report = Report(
         created,
         read_host(),
@@ -59,6 +61,7 @@ def benchmark(config: BenchConfig) -> None:
         promise.of(measured.first.variant) if promise else None,
         machines,
         Counter(sum(map(len, text)) for text in texts.texts),
+        meters.missing,
     )
     path = write(report, to_markdown(report), to_html(report), config.out)
     show(report, console)

@@ -62,7 +62,8 @@ class BenchConfig:
     soak_share: float = 0.8
     """The soak's load, as a share of the sustained rate."""
     server_pid: int | None = None
-    """With --soak-seconds: a process on this machine; its memory, and its children's, is watched. Needs
+    """The server's process, if it is on this machine: with --soak-seconds its memory, and its children's,
+    is watched, and of several GPUs those are metered on which it computes. Needs
     pip install 'strop[bench]'."""
     slo_ms: float = 100.0
     """The SLO: 99 of 100 calls must be answered within this many milliseconds."""
@@ -167,6 +168,8 @@ class BenchConfig:
             raise InputError(f"--trace {self.trace}: --arrivals is {self.arrivals}; it must be trace")
         if not 0 <= self.soak_seconds < float("inf"):
             raise InputError(f"--soak-seconds is {self.soak_seconds}; it must be at least 0")
+        if self.server_pid is not None and not Path(f"/proc/{self.server_pid}").exists():
+            raise InputError(f"--server-pid is {self.server_pid}; there is no such process here")
         if not 0 < self.soak_share <= 1:
             raise InputError(f"--soak-share is {self.soak_share}; it must be above 0 and at most 1")
         cores = os.cpu_count() or 1

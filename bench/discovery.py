@@ -1,5 +1,7 @@
 """Asks a server which model it serves and what that model is for, before it is asked anything else."""
 
+from typing import Any
+
 from strop.errors import InputError, StropError
 from strop.proto import open_inference_pb2 as pb
 from strop.tasks import TASKS, Task
@@ -25,7 +27,11 @@ async def discover(client: Client, model: str, task: str | None) -> Served:
     if len(inputs) not in (1, 2) or {one.datatype for one in metadata.inputs} != {"BYTES"}:
         found = ", ".join(f"{one.name} {one.datatype}" for one in metadata.inputs) or "nothing"
         raise InputError(f"{name!r} takes {found}; only a model of one or two texts can be asked")
-    return Served(name, await _task(client, name, task), inputs)
+    config = await _config(client, name)
+    kinds = {group.kind for group in config.instance_group} - {pb.ModelInstanceGroup.KIND_AUTO}
+    on_gpu = pb.ModelInstanceGroup.KIND_GPU in kinds if kinds else None
+    told = config.parameters[TASK].string_value
+    return Served(name, _task(client.address, name, told, task), inputs, on_gpu)
 
 
 async def _only_model(client: Client) -> str:
@@ -43,21 +49,25 @@ async def _only_model(client: Client) -> str:
     return names[0]
 
 
-async def _task(client: Client, model: str, given: str | None) -> Task:
+async def _config(client: Client, model: str) -> Any:
+    """A ``ModelConfig``; an empty one from a server that has no such call."""
+    outcome = await client.call(
+        f"{SERVICE}/ModelConfig", pb.ModelConfigRequest(name=model).SerializeToString()
+    )
+    if outcome.status == "UNIMPLEMENTED":
+        return pb.ModelConfig()
+    return pb.ModelConfigResponse.FromString(client.require(outcome)).config
+
+
+def _task(address: str, model: str, told: str, given: str | None) -> Task:
     """What the server says, or what was given where it says nothing; ``InputError`` if they differ."""
-    request = pb.ModelConfigRequest(name=model).SerializeToString()
-    outcome = await client.call(f"{SERVICE}/ModelConfig", request)
-    told = ""
-    if outcome.status != "UNIMPLEMENTED":
-        config = pb.ModelConfigResponse.FromString(client.require(outcome)).config
-        told = config.parameters[TASK].string_value
     if given and given not in TASKS:
         raise InputError(f"--task {given} is not known; give one of {', '.join(TASKS)}")
     if given and told and given != told:
         raise InputError(f"--task {given}: {model!r} is for {told}; leave the option out")
     name = told or given
     if not name:
-        raise InputError(f"{client.address} doesn't say what {model!r} is for; give --task")
+        raise InputError(f"{address} doesn't say what {model!r} is for; give --task")
     if name not in TASKS:
         raise InputError(f"{model!r} is for {name}, and this Strop knows {', '.join(TASKS)}; update it")
     return TASKS[name]

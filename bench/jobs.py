@@ -1,9 +1,10 @@
 """A phase of load as a job: what one client process does, or its share of what several do."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
+from .energy import Meters
 from .load import Samples, Send, closed_loop, open_loop
 from .pacing import FloatArray
 
@@ -71,8 +72,18 @@ class ClosedJob:
 
 
 Job = OpenJob | ClosedJob
-Drive = Callable[[Job], Awaitable[Samples]]
+Drive = Callable[[Job], Coroutine[Any, Any, Samples]]
 """Does a job in one process or in several."""
+
+
+def metered(drive: Drive, meters: Meters) -> Drive:
+    """The same, with the energy that was used after each job's warm-up."""
+
+    async def drive_and_meter(job: Job) -> Samples:
+        samples, energy = await meters.during(drive(job), after=job.warmup, seconds=job.seconds)
+        return replace(samples, energy=energy)
+
+    return drive_and_meter
 
 
 def numbers(first: int, step: int, count: int) -> Iterator[int]:

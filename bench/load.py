@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .client import Outcome
+from .energy import Energy
 from .pacing import FloatArray
 
 Send = Callable[[int], Awaitable[Outcome]]
@@ -44,6 +45,8 @@ class Samples:
     client_cpu: float
     """CPU seconds of the client's process per second, of the busiest where there are several: near 1,
     one core is all that it can use."""
+    energy: Energy | None = None
+    """What the server's machine used meanwhile, where it was metered."""
 
     @property
     def latency(self) -> FloatArray:
@@ -66,7 +69,8 @@ class Samples:
             done=later.done + shift,
             end=later.end + shift,
         )
-        return together([self, replace(moved, begin=self.begin)])
+        energy = self.energy.then(later.energy) if self.energy and later.energy else None
+        return replace(together([self, replace(moved, begin=self.begin)]), energy=energy)
 
 
 def together(parts: Sequence[Samples]) -> Samples:

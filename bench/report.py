@@ -17,6 +17,7 @@ from .clients import is_local
 from .confidence import variation
 from .config import BenchConfig
 from .cost.price_book import Machine, doubt
+from .energy import QueryEnergy
 from .histogram import merge
 from .run import Measured
 from .search import Phase, sustained_interval
@@ -45,6 +46,8 @@ class Report:
     machines: Sequence[Machine]
     lengths: Mapping[int, int]
     """How many of the texts, or pairs, have so many characters."""
+    unmetered: Sequence[str] = ()
+    """Why the energy of something is not known."""
 
     @property
     def address(self) -> str:
@@ -62,6 +65,17 @@ class Report:
         if self.rate is None:
             return None
         return dollars_per_million(machine.hourly(), self.rate, self.config.utilisation)
+
+    def energy(self, phase: Phase) -> QueryEnergy | None:
+        """What a text took in a phase; ``None`` where nothing was metered or answered."""
+        energy, idle, rate = phase.summary.energy, self.measured.idle, phase.summary.rate
+        return QueryEnergy.of(energy, rate, idle) if energy and idle and rate else None
+
+    @property
+    def tariff(self) -> float | None:
+        """US dollars a kilowatt-hour, by the first of the machines whose entry tells it."""
+        told = (machine.dollars_per_kwh for machine in self.machines)
+        return next((tariff for tariff in told if tariff is not None), None)
 
     @property
     def conditions(self) -> str:
@@ -100,6 +114,8 @@ class Report:
         found = []
         if low and high and low > high:
             found.append(f"{low:.1f}/s met the SLO and {high:.1f}/s missed it; more --seconds may tell why")
+        if measured.sustained and (energy := self.energy(measured.sustained)) and energy.marginal is None:
+            found.append("the machine took no more power under load than idle: something else ran before")
         if measured.sustained and not measured.sustained.certain:
             found.append("chance may have decided that the sustained rate met the SLO; raise --seconds")
         for name, values in spread(measured.repeated).items():
@@ -139,6 +155,7 @@ class Report:
             "sustained_interval": sustained_interval(self.measured.opened),
             "clients": self.measured.clients,
             "phases": [_phase(phase) for phase in self.measured.phases],
+            "energy": self._energy(),
             "repeats": self._repeats(),
             "soak": self._soak(),
             "accuracy": self._accuracy(),
@@ -148,6 +165,18 @@ class Report:
             ],
             "warnings": self.warnings(),
         }
+
+    def _energy(self) -> dict[str, Any]:
+        sustained, idle = self.measured.sustained, self.measured.idle
+        query = self.energy(sustained) if sustained else None
+        told = query and {
+            "joules_per_query": query.joules,
+            "marginal_joules_per_query": query.marginal,
+            "kwh_per_million": query.kwh_per_million,
+            "dollars_per_kwh": self.tariff,
+            "dollars_per_million": None if self.tariff is None else query.dollars_per_million(self.tariff),
+        }
+        return {"sustained": told, "idle": idle and asdict(idle), "unmetered": list(self.unmetered)}
 
     def _repeats(self) -> dict[str, Any] | None:
         repeated = self.measured.repeated

@@ -15,7 +15,8 @@ from .clients import most_clients, processes
 from .columns import Columns
 from .config import MAX_CALLS, BenchConfig
 from .discovery import discover
-from .jobs import ClosedJob, Drive, Job, OpenJob
+from .energy import NO_METERS, Energy, Meters
+from .jobs import ClosedJob, Drive, Job, OpenJob, metered
 from .load import Samples
 from .pacing import Shape, steps
 from .protocols import WIRES, Reply, Wire, read_reply
@@ -45,6 +46,8 @@ class Measured:
     soak: Soak | None = None
     clients: int = 1
     """Client processes."""
+    idle: Energy | None = None
+    """What the machine used before any load."""
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -100,23 +103,26 @@ async def run(
     served: Served,
     texts: Texts,
     *,
+    meters: Meters,
     check: Callable[[Reply], None],
     note: Callable[[str], None],
 ) -> Measured:
-    """Drive the server of that model as ``config`` says.
+    """Drive the server of that model as ``config`` says, and meter its machine.
 
     ``check`` may refuse the reply to the first call, before any load; ``note`` hears of progress.
     Raises ``StropError`` if the server can't be reached or answers no call, ``InputError`` if it
     refuses the first.
     """
     clients = config.clients or 1
+    note("the idle server's power")
+    idle = await meters.idle()
     while True:
         one = replace(config, clients=clients)
-        async with connected(one, served, texts, check=check, note=note) as load:
+        async with connected(one, served, texts, meters=meters, check=check, note=note) as load:
             closed = await load.closed(config.seconds * CLOSED_SHARE)
             limited = closed.summary.client_limited
             if config.clients or not limited or 2 * clients > most_clients(config.address):
-                return await _rest(one, load, closed)
+                return replace(await _rest(one, load, closed), idle=idle)
         clients *= 2
         note(f"the client was the limit: {limited}; {clients} processes")
 
@@ -149,6 +155,7 @@ async def connected(
     served: Served,
     texts: Texts,
     *,
+    meters: Meters = NO_METERS,
     check: Callable[[Reply], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator["Load"]:
@@ -167,14 +174,16 @@ async def connected(
         async def send(number: int) -> Outcome:
             return await client.call(wire.method, requests[number])
 
-        async def drive(job: Job) -> Samples:
+        async def here(job: Job) -> Samples:
             return await job.run(send, len(requests))
 
+        drive = metered(here, meters)
         load = Load(config, wire, first, Answers(served.task), groups, shape, drive, send, note, in_place)
         if (config.clients or 1) == 1:
             yield load
         else:
-            async with processes(config, wire.method, requests) as load.drive:
+            async with processes(config, wire.method, requests) as there:
+                load.drive = metered(there, meters)
                 yield load
 
 

@@ -18,6 +18,8 @@ class Served:
     task: Task
     inputs: tuple[str, ...] = INPUTS[:1]
     """The names of its input tensors: one text, or two that are judged together."""
+    on_gpu: bool | None = None
+    """Whether a GPU computes it; ``None`` where the server doesn't tell."""
 
     @property
     def call(self) -> Call:

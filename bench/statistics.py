@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .confidence import Interval, percentile_interval
+from .energy import Energy
 from .histogram import record
 from .load import Samples
 from .pacing import FloatArray
@@ -46,6 +47,8 @@ class Summary:
     """The latencies of the answered calls, as ``histogram.record`` encodes them."""
     drift: Drift | None = None
     outliers: Outliers | None = None
+    energy: Energy | None = None
+    """What the server's machine used, in joules by meter; ``None`` where none could be read."""
 
     @property
     def client_limited(self) -> str | None:
@@ -92,6 +95,7 @@ def summarise(samples: Samples, *, slo: float, texts_per_call: int) -> Summary:
         hdr=record(latency),
         drift=drift(samples.intended[good], latency),
         outliers=outliers(latency),
+        energy=samples.energy,
     )
 
 

@@ -100,7 +100,7 @@ def headline(report: Report) -> str:
 def grids(report: Report) -> list[Grid]:
     """Every table of the report."""
     found = [_latency(report), _intervals(report), _repeats(report), _soak(report)]
-    found += [_stages(report), _accuracy(report), _cost(report)]
+    found += [_stages(report), _accuracy(report), _cost(report), _energy(report)]
     return [grid for grid in found if grid.rows]
 
 
@@ -253,6 +253,31 @@ def _cost(report: Report) -> Grid:
     return Grid("Cost of a million queries", header, rows, note, narrow=False)
 
 
+def _energy(report: Report) -> Grid:
+    idle, tariff = report.measured.idle, report.tariff
+    if idle is None:
+        return Grid("", (), ())
+    rows = [
+        (
+            phase_name(phase),
+            digits(energy.watts),
+            joules(query.joules),
+            joules(query.marginal),
+            f"{query.kwh_per_million:.3g}",
+            dollars(None if tariff is None else query.dollars_per_million(tariff)),
+        )
+        for phase in report.measured.phases
+        if (energy := phase.summary.energy) and (query := report.energy(phase))
+    ]
+    note = (
+        f"Of {', '.join(idle.joules)}, with all that ran there, the load generator too. Idle before the"
+        f" load: {digits(idle.watts)} W over {idle.seconds:.1f} s. "
+    )
+    note += "No machine named has a tariff." if tariff is None else f"Electricity at ${tariff:g} a kWh."
+    header = ("loop", "watts", "J/query", "above idle", "kWh/million", "$/million")
+    return Grid("Energy of a query", header, rows, note)
+
+
 def phase_name(phase: Phase) -> str:
     """What a phase offered."""
     if phase.loop == "closed":
@@ -272,6 +297,11 @@ def _verdict(phase: Phase) -> str:
 def ms(seconds: float | None) -> str:
     """A time in milliseconds."""
     return "n/a" if seconds is None else digits(seconds * 1e3)
+
+
+def joules(energy: float | None) -> str:
+    """An energy in joules."""
+    return "n/a" if energy is None else f"{energy:.3g}"
 
 
 def digits(value: float) -> str:

@@ -2,6 +2,7 @@
 
 HOURS_PER_YEAR = 8760.0
 SECONDS_PER_HOUR = 3600.0
+JOULES_PER_KWH = 1000 * SECONDS_PER_HOUR
 MILLION = 1e6
 
 
@@ -41,3 +42,20 @@ def joules_per_query(watts: float, rate: float) -> float:
     if watts < 0 or rate <= 0:
         raise ValueError(f"no energy for {watts} W at {rate} queries/s")
     return watts / rate
+
+
+def kwh_per_million(joules: float) -> float:
+    """Energy of a million queries of so many joules each, in kilowatt-hours of 3.6e6 joules."""
+    if joules < 0:
+        raise ValueError(f"no energy of {joules} J")
+    return MILLION * joules / JOULES_PER_KWH
+
+
+def energy_dollars_per_million(joules: float, dollars_per_kwh: float) -> float:
+    """US dollars for the electricity of a million queries of so many joules each.
+
+    Example: 0.36 J each are 0.1 kWh a million, which costs 0.02 $ at 0.20 $/kWh.
+    """
+    if dollars_per_kwh < 0:
+        raise ValueError(f"no cost at {dollars_per_kwh} $/kWh")
+    return kwh_per_million(joules) * dollars_per_kwh

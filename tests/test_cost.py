@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strop.cost import dollars_per_million, owned_dollars_per_hour
+from strop.cost import (
+    dollars_per_million,
+    energy_dollars_per_million,
+    joules_per_query,
+    kwh_per_million,
+    owned_dollars_per_hour,
+)
 
 hourly = st.floats(0.001, 1000)
 rates = st.floats(0.01, 1e6)
@@ -21,6 +27,13 @@ def test_a_case_computed_by_hand() -> None:
 def test_an_owned_box_computed_by_hand() -> None:
     # 262.80 $ over 3 years of 8,760 hours is 0.01 $/h; 25 W at 0.20 $/kWh is 0.005 $/h.
     assert owned_dollars_per_hour(262.80, 3, 25, 0.20) == pytest.approx(0.015)
+
+
+def test_electricity_computed_by_hand() -> None:
+    assert joules_per_query(25, 100) == pytest.approx(0.25)
+    # 360,000 J for a million queries are a tenth of a kilowatt-hour.
+    assert kwh_per_million(0.36) == pytest.approx(0.1)
+    assert energy_dollars_per_million(0.36, 0.20) == pytest.approx(0.02)
 
 
 @given(hourly, rates, shares, st.floats(1.01, 100))

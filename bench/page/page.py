@@ -10,7 +10,7 @@ from ..cost.config import CostConfig
 from ..cost.study import Study
 from ..report import Report
 from ..saved import SavedReport
-from ..tables import digits, dollars, grids, ms, setting
+from ..tables import digits, dollars, grids, joules, ms, setting
 from .figures import figures
 from .unmeasured import unmeasured
 
@@ -80,6 +80,9 @@ def _tiles(report: Report, study: Study | None) -> Sequence[tuple[str, str, str]
         promised = report.promised[1].get(name) if report.promised else None
         remark = "no promise named" if promised is None else f"promised {promised:.4f}"
         tiles.append((name.replace("_", "-"), f"{value:.4f}", f"over the wire, {remark}"))
+    if sustained and (energy := report.energy(sustained)):
+        more = "" if energy.marginal is None else f", {joules(energy.marginal)} J above idle"
+        tiles.append(("energy", f"{joules(energy.joules)} J", f"a query at that rate{more}"))
     if study and study.rivals:
         dearer = [rival for rival in study.rivals if rival.dollars_per_million > 0]
         least = min(dearer, key=lambda rival: rival.dollars_per_million, default=None)

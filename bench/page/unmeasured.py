@@ -7,19 +7,7 @@ from ..report import Report
 def unmeasured(report: Report) -> list[str]:
     """A sentence for each thing that a reader might take as measured, and that was not."""
     measured = report.measured
-    found = []
-    if report.rate is None:
-        found.append("Cost: there is no rate to tell it of.")
-    else:
-        found.append(
-            "Speed on the machines of the price book: each is taken to be as fast as the one measured."
-        )
-        found.append("Services: their list prices were read, their latency and accuracy were not measured.")
-        if report.config.utilisation == 1:
-            found.append(
-                "Utilisation: the machine is taken to have work all the time; real traffic has not."
-            )
-    found.append("Energy: no meter was read.")
+    found = [*_cost(report), *_energy(report)]
     if is_local(report.address):
         found.append("The network: client and server ran on one machine, and shared its cores.")
     if report.accuracy is None:
@@ -38,4 +26,23 @@ def unmeasured(report: Report) -> list[str]:
     found.append(f"What comes after {seconds:.0f} seconds of load.")
     if not measured.repeats:
         found.append("How much another run would differ: the rate was measured once (see --repeats).")
+    return found
+
+
+def _cost(report: Report) -> list[str]:
+    if report.rate is None:
+        return ["Cost: there is no rate to tell it of."]
+    found = [
+        "Speed on the machines of the price book: each is taken to be as fast as the one measured.",
+        "Services: their list prices were read, their latency and accuracy were not measured.",
+    ]
+    if report.config.utilisation == 1:
+        found.append("Utilisation: the machine is taken to have work all the time; real traffic has not.")
+    return found
+
+
+def _energy(report: Report) -> list[str]:
+    found = [f"Energy: {why}." for why in report.unmetered]
+    if idle := report.measured.idle:
+        found.append(f"Energy outside of {', '.join(idle.joules)}: memory, disks, fans, losses in supply.")
     return found

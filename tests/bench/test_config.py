@@ -32,6 +32,7 @@ from strop.errors import InputError
         ("ramp", (50.0, 10.0, 3), "--ramp is 50 10 3; give a rate above 0, a higher one"),
         ("ramp", (5.0, 10.0, 1), "at least 2 steps"),
         ("soak_seconds", -1.0, "--soak-seconds is -1.0"),
+        ("server_pid", 0, "--server-pid is 0; there is no such process here"),
         ("soak_share", 1.1, "--soak-share is 1.1"),
         ("repeats", 0, "--repeats is 0"),
         ("clients", 1000, "--clients is 1000; there are "),
