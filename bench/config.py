@@ -9,6 +9,8 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
+from .lengths import parse_lengths
+
 ProtocolName = Literal["typed", "open-inference"]
 MAX_CALLS = 500_000
 """Calls in one phase: what the client can keep in memory without being the bottleneck."""
@@ -22,9 +24,13 @@ class BenchConfig:
     address: str
     """Where the server listens, as host:port."""
     _: KW_ONLY
-    texts: Path
+    texts: Path | None = None
     """JSONL with a text in each line, or two, and for the accuracy a label, in the columns of the model's
     task: the test split."""
+    lengths: str | None = None
+    """Ask synthetic texts of these lengths instead, in tokens: fixed:32, uniform:8:64 or
+    lognormal:median=20,p99=128. Their words are those of --texts, or of the vocabulary without. For a load
+    that you expect and have no texts of. Needs --promise, whose tokenizer counts."""
     text_column: str | None = None
     """The column with the text. Default: what the task calls it."""
     pair_column: str | None = None
@@ -130,6 +136,7 @@ class BenchConfig:
                 raise InputError(f"{flag} is {value}; it must be above 0")
         if not 0 <= self.warmup_seconds < float("inf"):
             raise InputError(f"--warmup-seconds is {self.warmup_seconds}; it must be at least 0")
+        self._check_texts()
         self._check_shape()
         if not 0 <= self.max_errors < 1:
             raise InputError(f"--max-errors is {self.max_errors}; it must be at least 0 and below 1")
@@ -148,6 +155,19 @@ class BenchConfig:
                 f"--rate {self.rate:g} over --seconds {self.seconds:g} is more than {MAX_CALLS}"
                 " calls; lower one of them"
             )
+
+    def _check_texts(self) -> None:
+        if self.lengths is None:
+            if self.texts is None:
+                raise InputError("--texts is missing; name a file of texts, or give --lengths")
+            return
+        parse_lengths(self.lengths)
+        if self.promise is None:
+            raise InputError(f"--lengths {self.lengths} needs --promise, the bundle whose tokenizer counts")
+        if self.label_column:
+            raise InputError(f"--label-column {self.label_column}: synthetic texts have none; leave it out")
+        if self.arrivals == "trace" and self.trace is None:
+            raise InputError("--arrivals trace: synthetic texts have no arrivals; give --trace")
 
     def _check_modes(self) -> None:
         """Options that another one leaves no room for."""
@@ -187,6 +207,12 @@ class BenchConfig:
                 )
             if self.rate:
                 raise InputError(f"--rate is {self.rate:g}; leave it out with --ramp")
+
+    @property
+    def source(self) -> str:
+        """Where the texts come from, for a reader."""
+        name = self.texts.name if self.texts else "the vocabulary"
+        return f"words of {name}, {self.lengths} tokens" if self.lengths else name
 
     @property
     def slo(self) -> float:

@@ -67,7 +67,7 @@ def loadgen(config: BenchConfig) -> None:
         title = (
             f"# MLPerf LoadGen, {config.loadgen}, {created:%Y-%m-%d %H:%M}, on {host}",
             f"{config.address} · {config.protocol} API · model {first.model} {first.version}"
-            f" {first.variant} · texts from {config.texts.name}",
+            f" {first.variant} · texts from {config.source}",
         )
         page = "\n\n".join([*title, *map(grid_markdown, grids), *notes])
         (logs / "report.md").write_text(page + "\n", encoding="utf-8")

@@ -85,12 +85,24 @@ def prepare(config: BenchConfig) -> tuple[Served, Texts]:
         pair=config.pair_column,
         label=config.label_column,
     )
-    texts = read_texts(config.texts, columns)
+    texts = read_texts(config.texts, columns) if config.texts else Texts((), ())
+    if config.lengths:
+        texts = _synthetic(config, config.lengths, texts, len(served.inputs))
     if config.trace:
         texts = replace(texts, arrived=read_trace(config.trace))
     if config.label_column and not any(texts.examples):
         raise InputError(f"--label-column {config.label_column}: no line of {config.texts} has it")
     return served, texts
+
+
+def _synthetic(config: BenchConfig, lengths: str, given: Texts, parts: int) -> Texts:
+    # Not at the top: a bundle needs ONNX Runtime, which a client can do without.
+    from .synthetic import make_texts
+
+    assert config.promise is not None  # noqa: S101
+    folder = config.promise if config.promise.is_dir() else config.promise.parent
+    texts = make_texts(folder, lengths, given.texts, parts, config.seed)
+    return Texts(tuple(texts), (None,) * len(texts))
 
 
 async def _discover(config: BenchConfig) -> Served:

@@ -71,7 +71,7 @@ def setting(report: Report) -> list[str]:
     return [
         f"{report.created:%Y-%m-%d %H:%M} · {config.address} · {config.protocol} API · model"
         f" {first.model} {first.version} {first.variant} for {report.task.name} · {config.texts_per_call}"
-        f" texts a call, from {config.texts.name}",
+        f" texts a call, from {config.source}",
         f"{host} · {host.memory_bytes / 2**30:.1f} GiB · {host.kernel} · "
         + ", ".join(f"{name} {version}" for name, version in report.versions.items()),
     ]

@@ -12,6 +12,7 @@ RATE = "rate within the SLO"
 SETTINGS = (
     "slo_ms",
     "texts",
+    "lengths",
     "texts_per_call",
     "protocol",
     "arrivals",

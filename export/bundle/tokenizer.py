@@ -76,6 +76,12 @@ class TextEncoder:
         self.vocabulary_size = max(self._tokenizer.get_vocab().values(), default=-1) + 1
         """Every token id is below it."""
 
+    def pieces(self) -> list[str]:
+        """What each token of the vocabulary stands for by itself; nothing for a special one."""
+        ids = sorted(self._tokenizer.get_vocab().values())
+        pieces: list[str] = self._tokenizer.decode_batch([[one] for one in ids])
+        return pieces
+
     def encode(self, texts: Sequence[Text]) -> list[Encoded]:
         """Encode texts or pairs in parallel Rust threads (the GIL is released); one ``Encoded`` each, or
         of a long pair its windows, one behind the other.

@@ -43,6 +43,27 @@ def test_an_option_that_makes_no_sense_is_named_with_its_value(option: str, valu
         BenchConfig("127.0.0.1:1", texts=Path("x"), **{option: value})
 
 
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({}, "--texts is missing; name a file of texts, or give --lengths"),
+        ({"lengths": "fixed:9"}, "--lengths fixed:9 needs --promise, the bundle whose tokenizer counts"),
+        ({"lengths": "long", "promise": Path("b")}, "--lengths long; give fixed:32, uniform:8:64 or"),
+        (
+            {"lengths": "fixed:9", "promise": Path("b"), "label_column": "class"},
+            "--label-column class: synthetic texts have none; leave it out",
+        ),
+        (
+            {"lengths": "fixed:9", "promise": Path("b"), "arrivals": "trace"},
+            "--arrivals trace: synthetic texts have no arrivals; give --trace",
+        ),
+    ],
+)
+def test_texts_come_from_a_file_or_are_made(options: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint):
+        BenchConfig("127.0.0.1:1", **options)
+
+
 def test_loadgen_counts_single_texts() -> None:
     with pytest.raises(InputError, match="--texts-per-call is 2; with --loadgen it must be 1"):
         BenchConfig("127.0.0.1:1", texts=Path("x"), loadgen="server", texts_per_call=2)
