@@ -139,7 +139,7 @@ def _bounds(report: Report) -> str:
 
 def _intervals(report: Report) -> Grid:
     rows = [
-        (phase_name(phase), *(_between(phase.summary.intervals[name]) for name in SURE))
+        (phase_name(phase), *(between(phase.summary.intervals[name]) for name in SURE))
         for phase in report.measured.phases
     ]
     return Grid(
@@ -175,23 +175,19 @@ def _soak(report: Report) -> Grid:
         return Grid("", (), ())
     drifts = soak.drifts
     rows = [
-        (f"{name}, ms", ms(value), _drift(drifts.get(name))) for name, value in soak.percentiles.items()
+        (f"{name}, ms", ms(value), drift_text(drifts.get(name))) for name, value in soak.percentiles.items()
     ]
     if soak.memory:
         size = f"{soak.memory[-1] / 2**20:.0f} MiB"
-        rows.append(("server's memory at the end", size, _drift(drifts.get("memory"))))
+        rows.append(("server's memory at the end", size, drift_text(drifts.get("memory"))))
     title = f"Soak: {soak.offered:.0f} texts/s for {report.config.soak_seconds:g} s"
     note = "Drift from the first to the last of its slices (Sen's slope), and how likely it is by chance."
     return Grid(title, ("figure", "all of it", "drift"), rows, note)
 
 
-def _drift(drift: Drift | None) -> str:
+def drift_text(drift: Drift | None) -> str:
+    """By which share something changed, and how likely that is by chance."""
     return "–" if drift is None else f"{drift.change:+.1%} (p = {drift.p_value:.2g})"
-
-
-def _between(interval: Interval) -> str:
-    low, high = interval
-    return f"{ms(low)} – {ms(high)}"
 
 
 def _stages(report: Report) -> Grid:
@@ -292,6 +288,12 @@ def _verdict(phase: Phase) -> str:
         return str(phase.verdict)
     too_few = phase.summary.percentiles["p99"] is None and not phase.summary.errors
     return "too few" if too_few else "missed"
+
+
+def between(interval: Interval) -> str:
+    """The bounds of a time, in milliseconds."""
+    low, high = interval
+    return f"{ms(low)} – {ms(high)}"
 
 
 def ms(seconds: float | None) -> str:

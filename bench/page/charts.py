@@ -24,6 +24,8 @@ class Line:
     name: str
     points: Sequence[tuple[float, float]]
     dots: bool = True
+    spans: Sequence[tuple[float, float, float]] = ()
+    """Strokes up and down: a place across, the lowest and the highest value there."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Bar:
     value: float
     text: str
     kind: int = 0
+    span: tuple[float, float] | None = None
+    """Between which values it lies, as far as is certain."""
 
 
 def lines(
@@ -48,6 +52,7 @@ def lines(
     """Lines over a logarithmic height; ``bound`` is a level and ``at`` a place across, with their names."""
     xs = [one for line in series for one, _ in line.points] + ([at[1]] if at else [])
     ys = [one for line in series for _, one in line.points] + ([bound[1]] if bound else [])
+    ys += [one for line in series for _, *ends in line.spans for one in ends]
     across = (log_around if log_x else from_zero)(xs, LEFT, WIDTH - RIGHT)
     up = log_around(ys, LINES_HEIGHT - BOTTOM, TOP)
     svg = _svg(LINES_HEIGHT)
@@ -68,6 +73,9 @@ def lines(
         kind = f"k{number % KINDS}"
         places = [(across(one), up(other)) for one, other in line.points]
         _node(svg, "polyline", f"line {kind}", points=" ".join(f"{a:.1f},{b:.1f}" for a, b in places))
+        for one, low, high in line.spans:
+            place = across(one)
+            _node(svg, "line", f"span {kind}", x1=place, x2=place, y1=up(low), y2=up(high))
         for a, b in places if line.dots else ():
             _node(svg, "circle", f"dot {kind}", cx=a, cy=b, r=3.5)
     return ET.tostring(svg, encoding="unicode")
@@ -76,6 +84,7 @@ def lines(
 def bars(rows: Sequence[Bar], *, x: str, log: bool = False, bound: tuple[str, float] | None = None) -> str:
     """A bar for each value, its name above it."""
     values = [row.value for row in rows] + ([bound[1]] if bound else [])
+    values += [end for row in rows for end in row.span or ()]
     # The longest leaves room for what is written behind it.
     end = WIDTH - RIGHT - 62
     across = log_around(values, 8, end) if log else from_zero(values, 8, end)
@@ -89,6 +98,10 @@ def bars(rows: Sequence[Bar], *, x: str, log: bool = False, bound: tuple[str, fl
         top, to = TOP + ROW * number, across(row.value)
         _node(svg, "text", "name", row.name, x=8, y=top + 12)
         _node(svg, "rect", f"bar k{row.kind}", x=8, y=top + 17, width=max(2.0, to - 8), height=15, rx=2)
+        if row.span:
+            low, high = map(across, row.span)
+            _node(svg, "path", "span", d=f"M{low:.1f},{top + 20}v9m0,-4.5H{high:.1f}m0,-4.5v9")
+            to = max(to, high)
         _node(svg, "text", "value", row.text, x=to + 6, y=top + 29)
     _across(svg, across, height - BOTTOM, x)
     return ET.tostring(svg, encoding="unicode")

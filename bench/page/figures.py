@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from strop.cost import dollars_per_million
 
+from ..confidence import Interval
 from ..cost.study import Study
 from ..report import Report
 from ..search import Phase
-from ..tables import Grid, digits, dollars, ms, phase_name
+from ..tables import Grid, between, digits, dollars, ms, phase_name
 from . import charts
 from .charts import Bar, Line
 
@@ -44,7 +45,9 @@ def _load(report: Report) -> Figure | None:
     series = []
     for name in SHOWN:
         pairs = [(phase.summary.rate, phase.summary.percentiles[name]) for phase in opened]
-        series.append(Line(name, [(rate, 1e3 * value) for rate, value in pairs if value]))
+        series.append(
+            Line(name, [(rate, 1e3 * value) for rate, value in pairs if value], spans=_spans(opened, name))
+        )
     if not any(line.points for line in series):
         return None
     slo = report.config.slo_ms
@@ -53,6 +56,8 @@ def _load(report: Report) -> Figure | None:
         f"Each point is a rate that was offered for a while; 99 of 100 calls must take at most {slo:g} ms. "
     )
     words += f"The highest rate that did was {met:,.0f} a second." if met else "No rate tried did."
+    if any(line.spans for line in series):
+        words += " A stroke through a point is its 95 % interval, where there were calls enough to tell it."
     rows = [
         (digits(phase.summary.rate), *(ms(phase.summary.percentiles[name]) for name in SHOWN))
         for phase in opened
@@ -69,6 +74,17 @@ def _load(report: Report) -> Figure | None:
     )
 
 
+def _spans(phases: Sequence[Phase], name: str) -> list[tuple[float, float, float]]:
+    """The interval of a percentile at each rate that has both its bounds, in milliseconds."""
+    found = ((phase.summary.rate, _span(phase.summary.intervals[name])) for phase in phases)
+    return [(rate, *span) for rate, span in found if span]
+
+
+def _span(interval: Interval) -> tuple[float, float] | None:
+    low, high = interval
+    return None if low is None or high is None else (1e3 * low, 1e3 * high)
+
+
 def _percentiles(report: Report) -> Figure | None:
     sustained = report.measured.sustained
     if sustained is None:
@@ -77,15 +93,26 @@ def _percentiles(report: Report) -> Figure | None:
     known = [(name, 1e3 * value) for name, value in sustained.summary.percentiles.items() if value]
     if longest := sustained.summary.longest:
         known.append(("longest", 1e3 * longest))
-    bars = [Bar(name, value, f"{digits(value)} ms", 2 if value > slo else 0) for name, value in known]
+    intervals = {name: sustained.summary.intervals.get(name, (None, None)) for name, _ in known}
+    bars = [
+        Bar(name, value, f"{digits(value)} ms", 2 if value > slo else 0, _span(intervals[name]))
+        for name, value in known
+    ]
+    sure = " A fork across a bar is its 95 % interval." if any(bar.span for bar in bars) else ""
+    drift = sustained.summary.drift
+    drifted = f" While they ran, {drift}." if drift and drift.matters else ""
     return Figure(
         "How long calls take at that rate",
         f"At {sustained.summary.rate:,.0f} queries a second half of the calls take at most"
         f" {ms(sustained.summary.percentiles['p50'])} ms, and 99 of 100 at most"
-        f" {ms(sustained.summary.percentiles['p99'])} ms.",
+        f" {ms(sustained.summary.percentiles['p99'])} ms.{sure}{drifted}",
         charts.bars(bars, x="milliseconds", bound=("SLO", slo)),
         (),
-        Grid("Milliseconds", ("percentile", "ms"), [(name, digits(value)) for name, value in known]),
+        Grid(
+            "Milliseconds",
+            ("percentile", "ms", "95 % interval"),
+            [(name, digits(value), between(intervals[name])) for name, value in known],
+        ),
     )
 
 

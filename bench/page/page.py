@@ -12,6 +12,7 @@ from ..report import Report
 from ..saved import SavedReport
 from ..tables import digits, dollars, grids, joules, ms, setting
 from .figures import figures
+from .steadiness import steadiness
 from .unmeasured import unmeasured
 
 TEMPLATE = "page.html"
@@ -36,7 +37,7 @@ def to_html(report: Report) -> str:
         number=dollars(report.cost(report.machines[0])) if report.rate else "",
         sentence=_sentence(report),
         tiles=_tiles(report, study),
-        figures=figures(report, study),
+        figures=[*figures(report, study), *steadiness(report)],
         # What a study says of machines, the report says already.
         grids=[*grids(report), *(cost_tables.elsewhere(study) if study else ())],
         warnings=list(dict.fromkeys([*report.warnings(), *(study.warnings if study else ())])),
