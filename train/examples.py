@@ -83,5 +83,5 @@ def read_examples(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Ex
 
 
 def read_unlabelled(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Example]:
-    """Read the text or texts of each row, labelled or not; raises as ``read_examples``, but may be empty."""
+    """Read the text or texts of each row, labelled or not, of a file that may have none."""
     return Spooled(columns.unlabelled(where, row) for where, row in read_rows(path))
