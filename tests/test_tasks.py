@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from strop.export.bundle import Bundle
-from strop.export.source import inputs_of, texts_of
+from strop.export.source import text_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as pb
@@ -224,7 +224,7 @@ def test_the_bundle_has_the_score_of_the_run_and_its_int8_is_batch_invariant(run
 
 def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected):
     outputs, split = expected
-    inputs, _ = inputs_of(run.task, split.examples)
+    inputs = [one for example in split.examples for one in run.task.inputs(example)]
     texts = [one.text for one in inputs]
     seconds = [one.pair for one in inputs if one.pair is not None]
     stub, labels = pb_grpc.StropStub(channel), list(run.labels)
@@ -271,8 +271,8 @@ def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected
 def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
     outputs, split = expected
     request = oip.ModelInferRequest(model_name="task")
-    inputs, _ = inputs_of(run.task, split.examples)
-    columns = np.array(texts_of(inputs)).reshape(len(inputs), -1).T.tolist()
+    inputs = [one for example in split.examples for one in run.task.inputs(example)]
+    columns = np.array([text_of(one) for one in inputs]).reshape(len(inputs), -1).T.tolist()
     for name, column in zip(("text", "text_pair"), columns, strict=False):
         request.inputs.add(name=name, datatype="BYTES", shape=[len(column)])
         request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
