@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.forkserver import ensure_running
 from types import MappingProxyType
@@ -70,10 +71,14 @@ def run_trial(config: TrainConfig, splits: Splits, falls_behind: Judge) -> Outco
 def _interrupts_held() -> Iterator[None]:
     """Let Ctrl-C wait until a process is started: half told what to do, it would complain."""
     asked = []
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, lambda *_: asked.append(True))
     try:
-        ensure_running()  # the server, which is not to obey Ctrl-C either
-        signal.signal(signal.SIGINT, lambda *_: asked.append(True))
+        resource_tracker.ensure_running()  # here, because it would let through what is blocked below
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            ensure_running()  # the server, which is not to obey Ctrl-C either: it inherits the block
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         yield
     finally:
         signal.signal(signal.SIGINT, before)
