@@ -12,14 +12,19 @@ from rich.progress import Progress as Bars
 
 from strop.errors import InputError
 from strop.host import share_cores
+from strop.train.adapter import is_adapter
+from strop.train.run import Run
 
 from .config import ExportConfig
 
 
 def export(config: ExportConfig) -> None:
     """Turn a run into a bundle: merge, write ONNX, compress, measure, ship what passes the gate."""
-    if config.bundle_path.exists():  # said before torch is loaded, and again by the writer
+    # Both are said before torch is loaded, and again by what reads and what writes.
+    if config.bundle_path.exists():
         raise InputError(f"--out {config.bundle_path} exists; name another folder or remove it")
+    if not is_adapter(config.run):
+        Run.open(config.run)
     share_cores()
     from .build import build
 
