@@ -15,7 +15,8 @@ from strop.train.command import train
 from strop.train.config import TrainConfig
 from strop.train.run import Run
 
-STEPS = 24 * 15
+EPOCHS = 8
+STEPS = 24 * EPOCHS
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def _command(config: TrainConfig) -> list[str]:
     """The command line of the long run."""
     return [
         *(sys.executable, "-m", "strop", "train", str(config.data), "--model", config.model),
-        *("--out", str(config.out), "--epochs", "15", "--batch-size", "8", "--max-tokens", "32"),
+        *("--out", str(config.out), "--epochs", str(EPOCHS), "--batch-size", "8", "--max-tokens", "32"),
         *("--threads", "1", "--patience", "99", "--lora-dropout", "0.1"),
     ]
 
@@ -45,7 +46,7 @@ def test_an_interrupted_run_resumes_to_the_result_of_one_that_never_was(
     config: TrainConfig, tmp_path: Path
 ) -> None:
     # Dropout is on: going on must take up the random state too.
-    long = replace(config, epochs=15, patience=99, lora_dropout=0.1)
+    long = replace(config, epochs=EPOCHS, patience=99, lora_dropout=0.1)
     with subprocess.Popen(_command(long), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
