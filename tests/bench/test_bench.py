@@ -15,7 +15,7 @@ import pytest
 
 from strop.bench import histogram
 
-QUICK = {"--seconds": "3", "--warmup-seconds": "0.2", "--in-flight": "8", "--slo-ms": "1000"}
+QUICK = {"--seconds": "3", "--warmup-seconds": "0.2", "--in-flight": "2", "--slo-ms": "1000"}
 
 
 def options(texts: Path, out: Path, *more: str) -> list[str]:
