@@ -5,10 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-RESUMED = """
-import os, signal, sys
+# One start for both: each process takes five seconds to load torch and transformers.
+SCRIPT = """
+import os, runpy, signal, sys
 from pathlib import Path
+data, encoder, folder = sys.argv[1:]
+
+sys.argv = ["strop", "train", data, "--model", encoder, "--out", folder + "/run", *(
+    "--batch-size 8 --epochs 2 --max-tokens 32 --threads 1 --learning-rate 5e-3 --adversarial fgm".split()
+)]
+try:
+    runpy.run_module("strop", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+
 from transformers import TrainerCallback
 from strop.train.config import TrainConfig
 from strop.train.data.splits import load_splits
@@ -31,7 +44,6 @@ def trained(out, callbacks=()):
     rows = [row["validation_loss"] for row in found.history if "validation_loss" in row]
     return rows, {name: one for name, one in ready.model.named_parameters() if one.requires_grad}
 
-data, encoder, folder = sys.argv[1:]
 whole = trained(folder + "/whole")
 try:
     trained(folder + "/parts", [CtrlC()])
@@ -46,20 +58,24 @@ assert all((whole[1][name] == resumed[1][name]).all() for name in whole[1])
 """
 
 
-def test_two_processes_share_the_batches_and_one_writes_the_run(
-    tmp_path: Path, tiny_encoder: Path, tiny_data: Path
-) -> None:
-    out = tmp_path / "run"
-    command = (
-        *(*TORCHRUN, "-m", "strop", "train", str(tiny_data), "--model", str(tiny_encoder)),
-        *("--out", str(out), "--batch-size", "8", "--epochs", "2", "--max-tokens", "32", "--threads", "1"),
-        *("--learning-rate", "5e-3", "--adversarial", "fgm"),
-    )
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("next: strop export") == 1
-    assert json.loads((out / "run.json").read_text())["processes"] == 2
-    rows = [json.loads(line) for line in (out / "history.jsonl").read_text().splitlines()]
+Trained = tuple["subprocess.CompletedProcess[str]", Path]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, tiny_data: Path) -> Trained:
+    """The end of the processes that went through the script, and the folder that they left."""
+    folder = tmp_path_factory.mktemp("processes")
+    script = folder / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    command = (*TORCHRUN, str(script), str(tiny_data), str(tiny_encoder), str(folder))
+    return subprocess.run(command, capture_output=True, text=True, timeout=240), folder
+
+
+def test_two_processes_share_the_batches_and_one_writes_the_run(trained: Trained) -> None:
+    done, folder = trained
+    assert done.stdout.count("next: strop export") == 1, done.stderr
+    assert json.loads((folder / "run" / "run.json").read_text())["processes"] == 2
+    rows = [json.loads(line) for line in (folder / "run" / "history.jsonl").read_text().splitlines()]
     # 192 texts in batches of 8, every other batch: 12 steps an epoch.
     losses = [(row["step"], row["validation_loss"]) for row in rows if "validation_loss" in row]
     assert [step for step, _ in losses] == [12, 24]
@@ -67,10 +83,7 @@ def test_two_processes_share_the_batches_and_one_writes_the_run(
 
 
 def test_two_processes_of_which_one_is_interrupted_stop_together_and_resume_exactly(
-    tmp_path: Path, tiny_encoder: Path, tiny_data: Path
+    trained: Trained,
 ) -> None:
-    script = tmp_path / "resumed.py"
-    script.write_text(RESUMED, encoding="utf-8")
-    command = (*TORCHRUN, str(script), str(tiny_data), str(tiny_encoder), str(tmp_path))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done, _ = trained
     assert done.returncode == 0, done.stderr

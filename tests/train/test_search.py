@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strop.cli import main
 from strop.errors import InputError, StropError
 from strop.tasks import TASKS
 from strop.train.command import train
@@ -264,8 +265,7 @@ def test_a_search_ends_in_a_run_that_its_toml_makes_again(
     }
     assert all([path.name for path in trial.iterdir()] == ["tensorboard"] for trial in trials.glob("[12]"))
 
-    command = (sys.executable, "-m", "strop", "train", "--config", str(trials / "best.toml"))
-    subprocess.run(command, capture_output=True, check=True)
+    assert main(["train", "--config", str(trials / "best.toml")]) == 0
     again = Run.open(config.out.with_name("run-again"))
     assert again.metrics == run.metrics
     assert not again.config["search"]
