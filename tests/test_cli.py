@@ -114,6 +114,17 @@ sys.exit(main(["serve", "bundle"]))
     assert "'onnxruntime' is not installed; pip install" in one_line(done, 1)
 
 
+def test_a_mistyped_run_is_named_before_torch_is_loaded():
+    script = """
+import sys
+sys.modules["torch"] = None
+from strop.cli import main
+sys.exit(main(["export", "nowhere"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "nowhere is not a run" in one_line(done, 2)
+
+
 def test_an_interrupt_is_one_line_and_exit_code_130():
     script = """
 import sys
