@@ -42,7 +42,7 @@ def export_graph(
     packed = PackedModel(model, task, token_types=examples[0].ndim == 2)
     feeds = layout.padded().feeds([examples[0]] * 2)
     traced = {name: feeds[name] for name in packed.inputs}
-    with _quiet():
+    with _quiet(), torch.no_grad():  # else the exporter traces what gradients would need, too
         program = torch.onnx.export(
             packed,
             kwargs={name: torch.from_numpy(array) for name, array in traced.items()},
