@@ -14,13 +14,13 @@ from strop.host import Host, read_host
 from .accuracy import Accuracy, measure_accuracy
 from .confidence import CONFIDENCE, mean_ratio
 from .config import BenchConfig
+from .grid import Grid, digits, grid_markdown, ms, show_grid
 from .histogram import merge
 from .protocols import Reply
 from .report import check_folder, spread, to_json, write_files
 from .run import Load, connected, prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
-from .tables import Grid, digits, grid_markdown, ms, show_grid
 from .targets.turns import turns
 from .texts import Texts
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import grpc
 
@@ -14,7 +15,6 @@ from .columns import Text
 from .protocols import Reply, Wire, read_reply
 
 CONNECT_SECONDS = 10.0
-WRONG_INPUT = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,66 @@ class Outcome:
     """How one call ended."""
 
     status: str
-    """The name of its gRPC status: ``OK``, ``DEADLINE_EXCEEDED``, …"""
+    """The name of its gRPC status: ``OK``, ``DEADLINE_EXCEEDED``, …; over HTTP also ``HTTP 503``, …"""
     reply: bytes = b""
     """The serialised reply, read only after the load so that the client stays light."""
     detail: str = ""
     """The server's message, where it failed."""
 
 
-class Client:
-    """Sends serialised requests round-robin over its connections; use it in an ``async with``."""
+class Caller(ABC):
+    """Sends serialised requests to one server; use it in an ``async with``."""
+
+    wrong_input: ClassVar[Collection[str]]
+    """The statuses by which a server says that the request is at fault."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    @abstractmethod
+    async def __aenter__(self) -> Self:
+        """Connect; ``StropError`` at once if nobody listens."""
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the connections, cancelling calls that are under way."""
+
+    @abstractmethod
+    async def call(self, method: str, request: bytes) -> Outcome:
+        """One call of a method as its ``Wire`` names it; never raises for what a server answers."""
+
+    async def answer(self, method: str, request: bytes) -> bytes:
+        """The serialised reply to a call; raises as ``require``."""
+        return self.require(await self.call(method, request))
+
+    def require(self, outcome: Outcome) -> bytes:
+        """The reply of a call that went well.
+
+        Raises ``InputError`` with the server's message when it calls the request wrong,
+        ``StropError`` for any other failure.
+        """
+        if outcome.status in self.wrong_input:
+            raise InputError(f"{self.address} refuses: {outcome.detail} ({outcome.status})")
+        if outcome.status != "OK":
+            raise StropError(f"{self.address} failed: {outcome.detail} ({outcome.status})")
+        return outcome.reply
+
+    async def ask(self, wire: Wire, texts: Sequence[Text], top_k: int | None = None) -> Reply:
+        """Ask once and read the answer; raises as ``require``, and ``StropError`` if it can't be read."""
+        return read_reply(wire, await self.answer(wire.method, wire.encode(texts, top_k)), len(texts))
+
+
+class Client(Caller):
+    """A caller over gRPC: round-robin over its connections."""
+
+    wrong_input = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED")
 
     def __init__(self, address: str, *, channels: int = 1, deadline: float = 10.0) -> None:
         """``deadline``: seconds that each call may take. Connects on ``__aenter__``."""
-        self.address = address
+        super().__init__(address)
         self._deadline = deadline
         self._channels = [new_channel(address) for _ in range(channels)]
         self._calls: dict[str, itertools.cycle[Any]] = {}
@@ -47,9 +94,6 @@ class Client:
             await self.close()
             raise
         return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Close the connections, cancelling calls that are under way."""
@@ -65,26 +109,6 @@ class Client:
             return Outcome("OK", await next(self._calls[method])(request, timeout=self._deadline))
         except grpc.aio.AioRpcError as error:
             return Outcome(error.code().name, detail=error.details() or "")
-
-    async def answer(self, method: str, request: bytes) -> bytes:
-        """The serialised reply to a call; raises as ``require``."""
-        return self.require(await self.call(method, request))
-
-    def require(self, outcome: Outcome) -> bytes:
-        """The reply of a call that went well.
-
-        Raises ``InputError`` with the server's message when it calls the request wrong,
-        ``StropError`` for any other failure.
-        """
-        if outcome.status in WRONG_INPUT:
-            raise InputError(f"{self.address} refuses: {outcome.detail} ({outcome.status})")
-        if outcome.status != "OK":
-            raise StropError(f"{self.address} failed: {outcome.detail} ({outcome.status})")
-        return outcome.reply
-
-    async def ask(self, wire: Wire, texts: Sequence[Text], top_k: int | None = None) -> Reply:
-        """Ask once and read the answer; raises as ``require``, and ``StropError`` if it can't be read."""
-        return read_reply(wire, await self.answer(wire.method, wire.encode(texts, top_k)), len(texts))
 
 
 def new_channel(address: str) -> Any:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -15,10 +16,11 @@ import uvloop
 
 from strop.errors import StropError
 
-from .client import Client, Outcome
+from .client import Outcome
 from .config import BenchConfig
 from .jobs import Drive, Job
 from .load import Samples, together
+from .target import caller
 
 LEAD_SECONDS = 0.1
 """How far ahead a common start is set: every process has its job by then."""
@@ -94,7 +96,7 @@ def _child(config: BenchConfig, method: str, requests: Sequence[bytes], pipe: Co
 
 async def _work(config: BenchConfig, method: str, requests: Sequence[bytes], pipe: Connection) -> None:
     channels = -(-config.channels // (config.clients or 1))
-    async with Client(config.address, channels=channels, deadline=config.deadline) as client:
+    async with caller(replace(config, channels=channels, clients=1)) as client:
 
         async def send(number: int) -> Outcome:
             return await client.call(method, requests[number])

@@ -22,7 +22,7 @@ class BenchConfig:
     """What is driven, how hard, against which SLO, and what it is compared with."""
 
     address: str
-    """Where the server listens, as host:port."""
+    """Where the server listens, as host:port; with --endpoint a URL up to there will do, too."""
     _: KW_ONLY
     texts: Path | None = None
     """JSONL with a text in each line, or two, and for the accuracy a label, in the columns of the model's
@@ -81,6 +81,10 @@ class BenchConfig:
     """Texts in one call. Raise it to measure bulk work."""
     protocol: ProtocolName = "typed"
     """The API to drive; only the typed one is sure to tell its stage times."""
+    endpoint: Path | None = None
+    """A TOML file that declares an HTTP endpoint, which is then driven at ADDRESS: its `path`, its
+    JSON `request` and where `label` and `score` lie in the reply; see bench/rivals/endpoints. For
+    classifiers served by something else than Strop."""
     model: str = ""
     """The model's name; without it the only one that the server has."""
     task: str | None = None
@@ -171,6 +175,9 @@ class BenchConfig:
 
     def _check_modes(self) -> None:
         """Options that another one leaves no room for."""
+        if self.endpoint and (self.model or self.task):
+            option = "--model" if self.model else "--task"
+            raise InputError(f"{option} is for gRPC servers; with --endpoint leave it out")
         if self.loadgen and self.texts_per_call != 1:
             raise InputError(f"--texts-per-call is {self.texts_per_call}; with --loadgen it must be 1")
         if self.against and (self.loadgen or self.ramp or self.soak_seconds or self.repeats > 1):
@@ -207,6 +214,11 @@ class BenchConfig:
                 )
             if self.rate:
                 raise InputError(f"--rate is {self.rate:g}; leave it out with --ramp")
+
+    @property
+    def api(self) -> str:
+        """What is driven, by name."""
+        return "http-json" if self.endpoint else self.protocol
 
     @property
     def source(self) -> str:

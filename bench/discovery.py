@@ -6,7 +6,7 @@ from strop.errors import InputError, StropError
 from strop.proto import open_inference_pb2 as pb
 from strop.tasks import TASKS, Task
 
-from .client import Client
+from .client import Caller
 from .served import Served
 
 SERVICE = "/inference.GRPCInferenceService"
@@ -14,7 +14,7 @@ TASK = "task"
 """The parameter of a model's configuration that names its task."""
 
 
-async def discover(client: Client, model: str, task: str | None) -> Served:
+async def discover(client: Caller, model: str, task: str | None) -> Served:
     """The model of that name, or the only one that is served if it is empty.
 
     ``task`` is for a server that doesn't tell it, as others than Strop don't. Raises ``InputError``
@@ -34,7 +34,7 @@ async def discover(client: Client, model: str, task: str | None) -> Served:
     return Served(name, _task(client.address, name, told, task), inputs, on_gpu)
 
 
-async def _only_model(client: Client) -> str:
+async def _only_model(client: Caller) -> str:
     outcome = await client.call(
         f"{SERVICE}/RepositoryIndex", pb.RepositoryIndexRequest(ready=True).SerializeToString()
     )
@@ -49,7 +49,7 @@ async def _only_model(client: Client) -> str:
     return names[0]
 
 
-async def _config(client: Client, model: str) -> Any:
+async def _config(client: Caller, model: str) -> Any:
     """A ``ModelConfig``; an empty one from a server that has no such call."""
     outcome = await client.call(
         f"{SERVICE}/ModelConfig", pb.ModelConfigRequest(name=model).SerializeToString()

@@ -25,7 +25,7 @@ from strop.options import require_at_least
 from strop.tasks import softmax
 
 from .columns import Columns
-from .tables import Grid, show_grid
+from .grid import Grid, show_grid
 from .texts import read_texts
 
 Batches = Sequence[Sequence[IntArray]]

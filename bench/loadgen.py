@@ -23,13 +23,13 @@ from strop.host import read_host
 
 from .config import MAX_CALLS, BenchConfig
 from .cost.price_book import Machine, pick, read_price_book
+from .grid import Grid, dollars, grid_markdown, ms, show_grid
 from .load import CallLog
 from .protocols import Reply
 from .report import check_folder
 from .run import connected, prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
-from .tables import Grid, dollars, grid_markdown, ms, show_grid
 from .texts import Texts
 
 SCENARIOS = {"single-stream": "SingleStream", "server": "Server", "offline": "Offline"}
@@ -66,7 +66,7 @@ def loadgen(config: BenchConfig) -> None:
         notes = _notes(config, phase)
         title = (
             f"# MLPerf LoadGen, {config.loadgen}, {created:%Y-%m-%d %H:%M}, on {host}",
-            f"{config.address} · {config.protocol} API · model {first.model} {first.version}"
+            f"{config.address} · {config.api} API · model {first.model} {first.version}"
             f" {first.variant} · texts from {config.source}",
         )
         page = "\n\n".join([*title, *map(grid_markdown, grids), *notes])

@@ -24,8 +24,8 @@ from strop.host import read_host, read_versions
 from strop.options import require_at_least
 from strop.train.run import CONFIG_FILE, RUN_FILE, Run
 
+from .grid import Grid, grid_markdown, show_grid
 from .report import replace_file
-from .tables import Grid, grid_markdown, show_grid
 
 SCHEMA = "strop.bench-robustness/1"
 PACKAGES = ("numpy", "peft", "tokenizers", "torch", "transformers")

@@ -10,20 +10,20 @@ import uvloop
 from strop.errors import InputError, StropError
 
 from .accuracy import Answers
-from .client import Client, Outcome
+from .client import Outcome
 from .clients import most_clients, processes
 from .columns import Columns
 from .config import MAX_CALLS, BenchConfig
-from .discovery import discover
 from .energy import NO_METERS, Energy, Meters
 from .jobs import ClosedJob, Drive, Job, OpenJob, metered
 from .load import Samples
 from .pacing import Shape, steps
-from .protocols import WIRES, Reply, Wire, read_reply
+from .protocols import Reply, Wire, read_reply
 from .search import FIRST_SHARE, Phase, is_certain, judge, search
 from .served import Served
 from .soak import Soak, soak
 from .statistics import median_stages, summarise
+from .target import caller, find, wire
 from .texts import Texts, group, read_texts
 from .trace import read_trace
 
@@ -77,7 +77,7 @@ def prepare(config: BenchConfig) -> tuple[Served, Texts]:
     Raises ``InputError`` for options or texts that don't fit, ``StropError`` if the server can't be
     reached.
     """
-    served = uvloop.run(_discover(config))
+    served = uvloop.run(find(config))
     columns = Columns.of(
         served.task,
         len(served.inputs),
@@ -105,17 +105,12 @@ def _synthetic(config: BenchConfig, lengths: str, given: Texts, parts: int) -> T
     return Texts(tuple(texts), (None,) * len(texts))
 
 
-async def _discover(config: BenchConfig) -> Served:
-    async with Client(config.address, deadline=config.deadline) as client:
-        return await discover(client, config.model, config.task)
-
-
 async def run(
     config: BenchConfig,
     served: Served,
     texts: Texts,
     *,
-    meters: Meters,
+    meters: Meters = NO_METERS,
     check: Callable[[Reply], None],
     note: Callable[[str], None],
 ) -> Measured:
@@ -172,29 +167,29 @@ async def connected(
     note: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator["Load"]:
     """A load on the server at ``config.address``, which has answered one call; raises as ``run``."""
-    wire = WIRES[config.protocol](served)
+    asked = wire(config, served)
     # A trace that came with the texts keeps each text in its place.
     in_place = config.arrivals == "trace" and not config.trace
     groups = group(len(texts.texts), config.texts_per_call, None if in_place else config.seed)
     arrived = texts.arrived[:: 1 if config.trace else config.texts_per_call]
     shape = Shape(config.arrivals, arrived, config.burst_factor, config.burst_seconds)
-    async with Client(config.address, channels=config.channels, deadline=config.deadline) as client:
-        requests = [wire.encode([texts.texts[number] for number in call]) for call in groups]
-        first = await client.ask(wire, [texts.texts[number] for number in groups[0]])
+    async with caller(config) as client:
+        requests = [asked.encode([texts.texts[number] for number in call]) for call in groups]
+        first = await client.ask(asked, [texts.texts[number] for number in groups[0]])
         check(first)
 
         async def send(number: int) -> Outcome:
-            return await client.call(wire.method, requests[number])
+            return await client.call(asked.method, requests[number])
 
         async def here(job: Job) -> Samples:
             return await job.run(send, len(requests))
 
         drive = metered(here, meters)
-        load = Load(config, wire, first, Answers(served.task), groups, shape, drive, send, note, in_place)
+        load = Load(config, asked, first, Answers(served.task), groups, shape, drive, send, note, in_place)
         if (config.clients or 1) == 1:
             yield load
         else:
-            async with processes(config, wire.method, requests) as there:
+            async with processes(config, asked.method, requests) as there:
                 load.drive = metered(there, meters)
                 yield load
 

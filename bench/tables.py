@@ -1,32 +1,17 @@
 """The report's tables, composed once and shown twice: in the terminal and in Markdown."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import mean
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
-from .confidence import Interval, variation
+from .confidence import variation
+from .grid import Grid, between, digits, dollars, grid_markdown, joules, ms, show_grid
 from .report import Report, spread
 from .search import Phase, sustained_interval
 from .steadiness import Drift
 
 SURE = ("p50", "p90", "p99", "p99.9")
 """The percentiles whose intervals are shown."""
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table of ready text; the first column is read from the left, the others are numbers."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
-    note: str = ""
-    narrow: bool = True
-    """Whether every cell is short enough to stand on one line."""
 
 
 def show(report: Report, console: Console) -> None:
@@ -36,24 +21,6 @@ def show(report: Report, console: Console) -> None:
     for warning in report.warnings():
         console.print(f"warning: {warning}", style="yellow", markup=False)
     console.print(headline(report), style="bold", markup=False)
-
-
-def show_grid(grid: Grid, console: Console) -> None:
-    """Print one table."""
-    table = Table(
-        title=grid.title,
-        title_justify="left",
-        caption=grid.note or None,
-        caption_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    for number, name in enumerate(grid.header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=grid.narrow)
-    for row in grid.rows:
-        table.add_row(*row)
-    console.print(table)
 
 
 def to_markdown(report: Report) -> str:
@@ -69,19 +36,12 @@ def setting(report: Report) -> list[str]:
     """What was measured, by which load, on what, in a line each."""
     first, config, host = report.measured.first, report.config, report.host
     return [
-        f"{report.created:%Y-%m-%d %H:%M} · {config.address} · {config.protocol} API · model"
+        f"{report.created:%Y-%m-%d %H:%M} · {config.address} · {config.api} API · model"
         f" {first.model} {first.version} {first.variant} for {report.task.name} · {config.texts_per_call}"
         f" texts a call, from {config.source}",
         f"{host} · {host.memory_bytes / 2**30:.1f} GiB · {host.kernel} · "
         + ", ".join(f"{name} {version}" for name, version in report.versions.items()),
     ]
-
-
-def grid_markdown(grid: Grid) -> str:
-    """One table as Markdown, under its title."""
-    lines = [grid.header, ("---", *["---:"] * (len(grid.header) - 1)), *grid.rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return "\n\n".join([f"## {grid.title}", table, *([grid.note] if grid.note else [])])
 
 
 def headline(report: Report) -> str:
@@ -288,31 +248,3 @@ def _verdict(phase: Phase) -> str:
         return str(phase.verdict)
     too_few = phase.summary.percentiles["p99"] is None and not phase.summary.errors
     return "too few" if too_few else "missed"
-
-
-def between(interval: Interval) -> str:
-    """The bounds of a time, in milliseconds."""
-    low, high = interval
-    return f"{ms(low)} – {ms(high)}"
-
-
-def ms(seconds: float | None) -> str:
-    """A time in milliseconds."""
-    return "n/a" if seconds is None else digits(seconds * 1e3)
-
-
-def joules(energy: float | None) -> str:
-    """An energy in joules."""
-    return "n/a" if energy is None else f"{energy:.3g}"
-
-
-def digits(value: float) -> str:
-    """At least three digits, at most two of them behind the point."""
-    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
-
-
-def dollars(amount: float | None) -> str:
-    """An amount in US dollars."""
-    if amount is None:
-        return "n/a"
-    return f"${amount:.3g}" if amount < 100 else f"${amount:,.0f}"

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from strop.errors import InputError, StropError
 
+from ..grid import Grid, show_grid
 from ..saved import SavedReport
-from ..tables import Grid, show_grid
 from .config import CompareConfig, GateConfig
 from .figures import Figure, figures, require_alike, unlike_settings
 

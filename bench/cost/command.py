@@ -16,9 +16,9 @@ def cost(config: CostConfig) -> None:
     price book. Nothing is measured.
     """
     # Not at the top: the option's help must not wait for numpy.
+    from ..grid import grid_markdown, show_grid
     from ..report import check_folder, to_json, write_files
     from ..saved import SavedReport
-    from ..tables import grid_markdown, show_grid
     from .study import Study
     from .tables import grids, headline
 

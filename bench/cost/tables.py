@@ -1,6 +1,6 @@
 """A cost study as tables: in the terminal, and as Markdown."""
 
-from ..tables import Grid, digits, dollars
+from ..grid import Grid, digits, dollars
 from .study import Study
 
 

@@ -7,9 +7,10 @@ from strop.cost import dollars_per_million
 
 from ..confidence import Interval
 from ..cost.study import Study
+from ..grid import Grid, between, digits, dollars, ms
 from ..report import Report
 from ..search import Phase
-from ..tables import Grid, between, digits, dollars, ms, phase_name
+from ..tables import phase_name
 from . import charts
 from .charts import Bar, Line
 

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from ..cost import tables as cost_tables
 from ..cost.config import CostConfig
 from ..cost.study import Study
+from ..grid import digits, dollars, joules, ms
 from ..report import Report
 from ..saved import SavedReport
-from ..tables import digits, dollars, grids, joules, ms, setting
+from ..tables import grids, setting
 from .figures import figures
 from .steadiness import steadiness
+from .template import Page, render
 from .unmeasured import unmeasured
-
-TEMPLATE = "page.html"
 
 
 def to_html(report: Report) -> str:
@@ -24,25 +22,21 @@ def to_html(report: Report) -> str:
     Its costs are those of a demand that is always the sustained rate, times the utilisation.
     """
     study = _study(report)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
-        title=f"{report.measured.first.model}: what a query costs",
-        slo=f"p99\u00a0≤\u00a0{report.config.slo_ms:g}\u00a0ms",
-        number=dollars(report.cost(report.machines[0])) if report.rate else "",
-        sentence=_sentence(report),
-        tiles=_tiles(report, study),
-        figures=[*figures(report, study), *steadiness(report)],
-        # What a study says of machines, the report says already.
-        grids=[*grids(report), *(cost_tables.elsewhere(study) if study else ())],
-        warnings=list(dict.fromkeys([*report.warnings(), *(study.warnings if study else ())])),
-        unmeasured=unmeasured(report),
-        setting=setting(report),
+    slo = f"p99\u00a0≤\u00a0{report.config.slo_ms:g}\u00a0ms"
+    return render(
+        Page(
+            title=f"{report.measured.first.model}: what a query costs",
+            number=dollars(report.cost(report.machines[0])) if report.rate else "too slow",
+            words=f"per million queries at {slo}" if report.rate else f"No rate that was tried met {slo}",
+            sentence=_sentence(report),
+            tiles=_tiles(report, study),
+            figures=[*figures(report, study), *steadiness(report)],
+            # What a study says of machines, the report says already.
+            grids=[*grids(report), *(cost_tables.elsewhere(study) if study else ())],
+            warnings=list(dict.fromkeys([*report.warnings(), *(study.warnings if study else ())])),
+            unmeasured=unmeasured(report),
+            setting=setting(report),
+        )
     )
 
 

@@ -2,10 +2,11 @@
 
 from ..confidence import variation
 from ..config import BenchConfig
+from ..grid import Grid, digits, ms
 from ..report import MOST_VARIATION, Report, spread
 from ..soak import Soak
 from ..steadiness import LEAST_CHANGE
-from ..tables import Grid, digits, drift_text, ms
+from ..tables import drift_text
 from . import charts
 from .charts import Bar, Line
 from .figures import Figure

@@ -13,8 +13,8 @@ from rich.console import Console
 from strop.errors import InputError
 from strop.host import Host
 
+from ..grid import Grid, grid_markdown, show_grid
 from ..report import replace_file
-from ..tables import Grid, grid_markdown, show_grid
 from .rows import Row
 
 VERDICT = {True: "met", False: "MISSED", None: "–"}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..tables import Grid, ms
+from ..grid import Grid, ms
 from .search import ROUNDS, Candidate, Result, beats
 
 SETTING_COLUMNS = {

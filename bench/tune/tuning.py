@@ -18,8 +18,8 @@ from strop.host import read_host
 from strop.tasks import TASKS
 
 from ..columns import Columns
+from ..grid import show_grid
 from ..served import Served
-from ..tables import show_grid
 from ..texts import read_texts
 from .config import TuneConfig
 from .search import search, trial_count
