@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import venv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,8 @@ class Environment:
     """The requirements of each call of pip, in order."""
     constraints: str = ""
     """The text of a constraints file that holds for all of them."""
+    base: str = ""
+    """The interpreter that it is made of, where ours won't do."""
 
     @property
     def folder(self) -> Path:
@@ -42,7 +43,7 @@ class Environment:
         """
         if self.ready:
             return self.python
-        venv.create(self.folder, clear=True, symlinks=True)
+        self._create()
         constraints = self.folder / "constraints.txt"
         constraints.write_text(self.constraints, encoding="utf-8")
         pip = (sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet")
@@ -60,12 +61,24 @@ class Environment:
         self._stamp.write_text(self._wanted, encoding="utf-8")
         return self.python
 
+    def _create(self) -> None:
+        base = self.base or sys.executable
+        command = (base, "-m", "venv", "--clear", "--symlinks", "--without-pip", str(self.folder))
+        try:
+            subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            raise StropError(
+                f"the environment of {self.name} could not be made: {base} makes none:"
+                f" {said.strip().splitlines()[-1]}"
+            ) from error
+
     @property
     def _stamp(self) -> Path:
         return self.folder / "requirements.txt"
 
     @property
     def _wanted(self) -> str:
-        return (
-            "".join(f"{one}\n" for requirements in self.installs for one in requirements) + self.constraints
-        )
+        lines = [one for requirements in self.installs for one in requirements]
+        lines += [f"# of {self.base}"] if self.base else []
+        return "".join(f"{line}\n" for line in lines) + self.constraints

@@ -46,7 +46,16 @@ def one_line(done, code):
             "tune",
             "cost",
         ),
-        *("data split", "data check", "data redact", "bench compare", "bench gate", "bench-serve", "demo"),
+        *(
+            "data split",
+            "data check",
+            "data redact",
+            "bench compare",
+            "bench gate",
+            "bench-serve",
+            "bench-rivals",
+            "demo",
+        ),
     ],
 )
 def test_every_command_has_help(strop, command):

@@ -1,12 +1,15 @@
 """Against padding: the same weights behind padded batches, in this server and in MLServer."""
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from strop.errors import StropError
 
+from ..client import Client
 from ..protocols import OpenInferenceWire, read_reply
+from ..rivals.batching import Batching
+from ..rivals.catalogue import RIVALS
+from ..rivals.process import Material, Running, started
 from ..targets.rows import Row, Target, ratios
-from .mlserver import BATCHINGS, Batching, environment, mlserver
 from .offline import Offline
 from .setting import Setting
 from .traffic import IN_FLIGHT, Calls, Steady, alternate, encode, steady, unary
@@ -15,6 +18,7 @@ from .usage import Usage
 BATCH_TEXTS = 16
 PADDED = ("--layout", "padded", "--max-padding", 1, "--batch-texts", BATCH_TEXTS)
 """Batches as the texts come, however much of them is padding."""
+RIVAL = RIVALS["mlserver"]
 RATIO = Target("at least", 1.6)
 CHECKED = 64
 ALIKE = 0.95
@@ -33,21 +37,32 @@ async def padding(setting: Setting) -> list[Row]:
 async def beside_mlserver(setting: Setting) -> list[Row]:
     """The server against MLServer at its best of several batchings, on the same graph."""
     setting.say("preparing MLServer's environment")
-    python = environment()
+    python = RIVAL.python()
     with setting.server() as ours:
         rates = {}
-        for batching in BATCHINGS:
+        for batching in RIVAL.batchings:
             setting.say(f"trying MLServer with {batching}")
             rates[batching] = await _trial(setting, python, batching)
         best = max(rates, key=lambda batching: rates[batching])
-        with mlserver(python, setting, best) as rival:
+        async with _mlserver(setting, python, best) as rival:
             rows = await _duel(setting, "MLServer", (ours.address, ours.pid), (rival.address, rival.pid))
     return [*rows, Row("MLServer at its best", [rates[best]], unit="texts/s", note=str(best))]
 
 
+def _mlserver(setting: Setting, python: str, batching: Batching) -> AbstractAsyncContextManager[Running]:
+    wire = OpenInferenceWire(setting.served)
+
+    async def ask(address: str) -> object:
+        async with Client(address) as client:
+            return await client.ask(wire, [setting.texts[:1]])
+
+    material = Material(setting.bundle.root, setting.variant, setting.model)
+    return started(RIVAL, python, material, batching, ask)
+
+
 async def _trial(setting: Setting, python: str, batching: Batching) -> float:
     async with AsyncExitStack() as stack:
-        rival = stack.enter_context(mlserver(python, setting, batching))
+        rival = await stack.enter_async_context(_mlserver(setting, python, batching))
         calls = await _calls(stack, setting, rival.address)
         await _check(setting, calls)
         seconds = setting.config.seconds * TRIAL_SHARE
