@@ -16,9 +16,10 @@ from .confidence import CONFIDENCE, mean_ratio
 from .config import BenchConfig
 from .grid import Grid, digits, grid_markdown, ms, show_grid
 from .histogram import merge
+from .loops import Load, connected
 from .protocols import Reply
 from .report import check_folder, spread, to_json, write_files
-from .run import Load, connected, prepare
+from .run import prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
 from .targets.turns import turns

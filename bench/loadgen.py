@@ -25,9 +25,10 @@ from .config import MAX_CALLS, BenchConfig
 from .cost.price_book import Machine, pick, read_price_book
 from .grid import Grid, dollars, grid_markdown, ms, show_grid
 from .load import CallLog
+from .loops import connected
 from .protocols import Reply
 from .report import check_folder
-from .run import connected, prepare
+from .run import prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
 from .texts import Texts

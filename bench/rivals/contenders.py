@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from ..accuracy import Accuracy, measure_accuracy
 from ..config import BenchConfig
-from ..run import Measured, connected, run
+from ..loops import connected
+from ..run import Measured, run
 from ..search import Phase
 from ..server_process import ServerProcess
 from .setting import Setting

@@ -8,7 +8,7 @@ from pathlib import Path
 from strop.errors import StropError
 
 from ..config import BenchConfig
-from ..run import connected
+from ..loops import connected
 from ..target import caller, wire
 from .batching import Batching
 from .contenders import Contender, ours

@@ -6,7 +6,7 @@ from typing import TypeVar
 import uvloop
 
 from ..config import BenchConfig
-from ..run import Load, connected
+from ..loops import Load, connected
 from ..search import FIRST_SHARE, Phase, search
 from ..served import Served
 from ..server_process import ServerProcess
