@@ -81,6 +81,10 @@ class BenchConfig:
     """Texts in one call. Raise it to measure bulk work."""
     protocol: ProtocolName = "typed"
     """The API to drive; only the typed one is sure to tell its stage times."""
+    tokenizer: Path | None = None
+    """With --protocol open-inference: send token ids, which this folder's tokenizer makes before any
+    load. A bundle or a Hugging Face model folder; its labels name the logits of a server that gives no
+    labels, such as an ONNX graph on Triton."""
     endpoint: Path | None = None
     """A TOML file that declares an HTTP endpoint, which is then driven at ADDRESS: its `path`, its
     JSON `request` and where `label` and `score` lie in the reply; see bench/rivals/endpoints. For
@@ -175,6 +179,8 @@ class BenchConfig:
 
     def _check_modes(self) -> None:
         """Options that another one leaves no room for."""
+        if self.tokenizer and (self.protocol != "open-inference" or self.endpoint):
+            raise InputError(f"--tokenizer {self.tokenizer} is for --protocol open-inference; give that")
         if self.endpoint and (self.model or self.task):
             option = "--model" if self.model else "--task"
             raise InputError(f"{option} is for gRPC servers; with --endpoint leave it out")

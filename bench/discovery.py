@@ -7,30 +7,41 @@ from strop.proto import open_inference_pb2 as pb
 from strop.tasks import TASKS, Task
 
 from .client import Caller
-from .served import Served
+from .served import INPUTS, Served
+from .token_input import TokenInput
 
 SERVICE = "/inference.GRPCInferenceService"
 TASK = "task"
 """The parameter of a model's configuration that names its task."""
 
 
-async def discover(client: Caller, model: str, task: str | None) -> Served:
+async def discover(
+    client: Caller, model: str, task: str | None, *, token_ids: bool = False, pairs: bool = False
+) -> Served:
     """The model of that name, or the only one that is served if it is empty.
 
-    ``task`` is for a server that doesn't tell it, as others than Strop don't. Raises ``InputError``
-    when a name is missing or wrong, ``StropError`` when the server fails.
+    ``task`` is for a server that doesn't tell it, as others than Strop don't; ``token_ids`` for one that
+    is to be sent those, of ``pairs`` or single texts. Raises ``InputError`` when a name is missing or wrong
+    or the model takes something else, ``StropError`` when the server fails.
     """
     name = model or await _only_model(client)
     request = pb.ModelMetadataRequest(name=name).SerializeToString()
     metadata = pb.ModelMetadataResponse.FromString(await client.answer(f"{SERVICE}/ModelMetadata", request))
-    inputs = tuple(one.name for one in metadata.inputs)
-    if len(inputs) not in (1, 2) or {one.datatype for one in metadata.inputs} != {"BYTES"}:
-        found = ", ".join(f"{one.name} {one.datatype}" for one in metadata.inputs) or "nothing"
-        raise InputError(f"{name!r} takes {found}; only a model of one or two texts can be asked")
     config = await _config(client, name)
     kinds = {group.kind for group in config.instance_group} - {pb.ModelInstanceGroup.KIND_AUTO}
     on_gpu = pb.ModelInstanceGroup.KIND_GPU in kinds if kinds else None
     told = config.parameters[TASK].string_value
+    if token_ids:
+        known = _task(client.address, name, told, task)
+        tokens = TokenInput.of(metadata, config, known)
+        return Served(name, known, INPUTS if pairs else INPUTS[:1], on_gpu, tokens)
+    inputs = tuple(one.name for one in metadata.inputs)
+    if len(inputs) not in (1, 2) or {one.datatype for one in metadata.inputs} != {"BYTES"}:
+        found = ", ".join(f"{one.name} {one.datatype}" for one in metadata.inputs) or "nothing"
+        raise InputError(
+            f"{name!r} takes {found}; only a model of one or two texts can be asked or, with"
+            " --protocol open-inference --tokenizer, one of token ids"
+        )
     return Served(name, _task(client.address, name, told, task), inputs, on_gpu)
 
 

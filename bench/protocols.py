@@ -125,16 +125,28 @@ class OpenInferenceWire:
     def encode(self, texts: Sequence[Text], top_k: int | None = None) -> bytes:
         """See ``Wire``."""
         request = open_inference_pb2.ModelInferRequest(model_name=self._served.name)
-        columns = list(zip(*texts, strict=True)) or [()] * len(self._served.inputs)
-        for name, column in zip(self._served.inputs, columns, strict=True):
-            request.inputs.add(name=name, datatype="BYTES", shape=[len(column)])
-            request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
-        for name, classes in self._call.outputs(top_k).items():
+        self.add_inputs(request, texts)
+        for name, classes in self.outputs(top_k).items():
             output = request.outputs.add(name=name)
             if classes:
                 output.parameters["classification"].int64_param = classes
         serialised: bytes = request.SerializeToString()
         return serialised
+
+    def add_inputs(self, request: open_inference_pb2.ModelInferRequest, texts: Sequence[Text]) -> None:
+        """Put the texts into a request."""
+        columns = list(zip(*texts, strict=True)) or [()] * len(self._served.inputs)
+        for name, column in zip(self._served.inputs, columns, strict=True):
+            request.inputs.add(name=name, datatype="BYTES", shape=[len(column)])
+            request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
+
+    def outputs(self, top_k: int | None) -> Mapping[str, int]:
+        """See ``Call``."""
+        return self._call.outputs(top_k)
+
+    def results(self, tensors: Mapping[str, NDArray[Any]]) -> Sequence[Result]:
+        """See ``Call``."""
+        return self._call.results(tensors)
 
     def decode(self, reply: bytes) -> Reply:
         """See ``Wire``; takes raw outputs and typed ones."""
@@ -153,7 +165,7 @@ class OpenInferenceWire:
             message.model_name,
             message.model_version,
             parameters["variant"].string_param if "variant" in parameters else "",
-            tuple(self._call.results(tensors)),
+            tuple(self.results(tensors)),
             Stages(*(parameters[time].int64_param * MICROSECOND for time in times))
             if all(time in parameters for time in times)
             else None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from strop.tasks import Task
 
 from .calls import CALLS, Call
+from .token_input import TokenInput
 
 INPUTS = ("text", "text_pair")
 """What a server calls its input tensors."""
@@ -20,6 +21,8 @@ class Served:
     """The names of its input tensors: one text, or two that are judged together."""
     on_gpu: bool | None = None
     """Whether a GPU computes it; ``None`` where the server doesn't tell."""
+    tokens: TokenInput | None = None
+    """What it takes instead of texts, if the client is to tokenise them."""
 
     @property
     def call(self) -> Call:

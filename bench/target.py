@@ -25,8 +25,15 @@ def caller(config: BenchConfig) -> Caller:
 
 
 def wire(config: BenchConfig, served: Served) -> Wire:
-    """How the model is asked; ``InputError`` if the endpoint's file is wrong."""
-    return JsonWire(Endpoint.read(config.endpoint)) if config.endpoint else WIRES[config.protocol](served)
+    """How the model is asked; ``InputError`` if the endpoint's file or the tokenizer is wrong."""
+    if config.endpoint:
+        return JsonWire(Endpoint.read(config.endpoint))
+    if config.tokenizer:
+        # Not at the top: a bundle needs ONNX Runtime, which a client can do without.
+        from .token_wire import Tokenizer, TokenWire
+
+        return TokenWire(served, Tokenizer.open(config.tokenizer))
+    return WIRES[config.protocol](served)
 
 
 async def find(config: BenchConfig) -> Served:
@@ -37,4 +44,10 @@ async def find(config: BenchConfig) -> Served:
     if config.endpoint:
         return Endpoint.read(config.endpoint).served
     async with caller(config) as client:
-        return await discover(client, config.model, config.task)
+        return await discover(
+            client,
+            config.model,
+            config.task,
+            token_ids=config.tokenizer is not None,
+            pairs=config.pair_column is not None,
+        )
