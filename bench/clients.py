@@ -28,8 +28,8 @@ LOCAL = ("localhost", "127.", "[::1]", "unix:")
 
 
 def is_local(address: str) -> bool:
-    """Whether a server at that address shares this machine."""
-    return address.startswith(LOCAL)
+    """Whether a server at that address, or URL, shares this machine."""
+    return address.startswith(LOCAL) or address.partition("://")[2].startswith(LOCAL)
 
 
 def most_clients(address: str, cores: int | None = None) -> int:

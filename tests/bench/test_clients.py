@@ -13,7 +13,15 @@ from strop.errors import StropError
 
 @pytest.mark.parametrize(
     ("address", "cores", "most"),
-    [("127.0.0.1:8001", 2, 1), ("localhost:8001", 16, 8), ("box:8001", 2, 2), ("10.0.0.2:1", 1, 1)],
+    [
+        ("127.0.0.1:8001", 2, 1),
+        ("localhost:8001", 16, 8),
+        ("http://127.0.0.1:8001", 4, 2),
+        ("unix:///run/strop", 2, 1),
+        ("box:8001", 2, 2),
+        ("https://box:8001", 2, 2),
+        ("10.0.0.2:1", 1, 1),
+    ],
 )
 def test_a_server_on_this_machine_keeps_half_of_the_cores(address: str, cores: int, most: int) -> None:
     assert most_clients(address, cores) == most
