@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 
 import grpc
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from strop.bench.server_process import ServerProcess
 from strop.export.bundle import Bundle
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
@@ -68,18 +68,8 @@ def bundle(run):
 @pytest.fixture(scope="module")
 def address(bundle):
     """Where a server of its fp32 variant listens."""
-    ready = bundle.root.parent / "ready.json"
-    free = ("--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--ready-file", ready)
-    command = [sys.executable, "-m", "strop", "serve", bundle.root, "--variant", "fp32", *free]
-    process = subprocess.Popen(list(map(str, command)))
-    deadline = time.monotonic() + 60
-    while not ready.exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield json.loads(ready.read_text())["address"]
-    process.kill()
-    process.wait()
+    with ServerProcess(bundle.root, "--variant", "fp32") as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import os
 import random
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 
 import grpc
 import numpy as np
 import pytest
 
+from strop.bench.server_process import ServerProcess
 from strop.cli import main
 from strop.export.bundle import Bundle
 from strop.export.source import text_of
@@ -168,18 +168,8 @@ def bundle(run):
 @pytest.fixture(scope="module")
 def address(bundle):
     """Where a server of its fp32 variant listens."""
-    ready = bundle.root.parent / "ready.json"
-    free = ("--address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0", "--ready-file", ready)
-    command = [sys.executable, "-m", "strop", "serve", bundle.root, "--variant", "fp32", *free]
-    process = subprocess.Popen(list(map(str, command)))
-    deadline = time.monotonic() + 60
-    while not ready.exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield json.loads(ready.read_text())["address"]
-    process.kill()
-    process.wait()
+    with ServerProcess(bundle.root, "--variant", "fp32") as server:
+        yield server.address
 
 
 @pytest.fixture(scope="module")
