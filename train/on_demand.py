@@ -6,7 +6,8 @@ import tempfile
 import weakref
 from abc import abstractmethod
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any, TypeVar, overload
@@ -51,8 +52,10 @@ class Spooled(OnDemand[T]):
     """
 
     def __init__(self, entries: Iterable[T] = ()) -> None:
-        """Raises ``StropError`` when the disk is full."""
-        self._hold(tempfile.TemporaryFile(buffering=0, dir=_folder()), array("q", [0]))  # noqa: SIM115
+        """Raises ``StropError`` when there is no room for them on disk."""
+        with _faults_named():
+            file = tempfile.TemporaryFile(buffering=0, dir=_folder())  # noqa: SIM115
+        self._hold(file, array("q", [0]))
         self.extend(entries)
 
     def extend(self, entries: Iterable[T]) -> None:
@@ -88,14 +91,9 @@ class Spooled(OnDemand[T]):
         weakref.finalize(self, file.close)
 
     def _write(self, pending: bytes | bytearray) -> None:
-        try:
+        with _faults_named():
             while pending:
                 pending = pending[os.write(self._file.fileno(), pending) :]
-        except OSError as error:
-            raise StropError(
-                f"{_folder()} can't hold the data ({error.strerror}); free space there, or let TMPDIR name"
-                " a folder on a larger disk"
-            ) from error
 
 
 def _received(file: Any, ends: "array[int]") -> Spooled[Any]:
@@ -135,6 +133,17 @@ class Grouped(OnDemand[tuple[T, ...]]):
     def fetch(self, place: int) -> tuple[T, ...]:
         """A group."""
         return tuple(self._entries[slice(*self.starts[place : place + 2].tolist())])
+
+
+@contextmanager
+def _faults_named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StropError(
+            f"{_folder()} can't hold the data ({error.strerror}); free space there, or let TMPDIR name a"
+            " folder on a larger disk"
+        ) from error
 
 
 def _folder() -> Path:

@@ -104,6 +104,14 @@ def test_a_disk_that_is_too_small_is_named(tmp_path: Path, monkeypatch: pytest.M
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    with pytest.raises(
+        StropError, match=r"none can't hold the data \(No such file or directory\); free space"
+    ):
+        Spooled([1])
+
+
 MEASURED = """
 import resource, sys
 from pathlib import Path
