@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from strop.errors import StropError
-from strop.export.bundle import Bundle, Drift, Layout, Session, TextEncoder
+from strop.export.bundle import Bundle, Layout, TextEncoder
 from strop.tasks import Task
 
 from ..config import ServeConfig
+from ..engines.engine import require_golden, warm_up
+from ..engines.instances import Instances
+from ..engines.onnx import OnnxEngine
 from ..errors import NotFoundError
-from .engine import Engine, OnnxEngine, warm_up
 from .mask import Mask
 
 
@@ -21,20 +22,15 @@ class Model:
     name: str
     version: str
     variant: str
-    provider: str
-    """The ONNX Runtime execution provider that it really runs on."""
     task: Task
     labels: tuple[str, ...]
     """What its outputs stand for; those of a model that tells words are the tokenizer's."""
-    width: int
-    """Numbers in an output: one for each label, or a vector's."""
     pairs: bool
     """Whether it judges two texts together."""
     encoder: TextEncoder
-    engines: Sequence[Engine]
-    """One for each instance; any of them may be the same object."""
+    instances: Instances
     measured: Sequence[tuple[int, float]]
-    """(tokens, seconds) of batches on one engine, from the warm-up."""
+    """(tokens, seconds) of batches on one instance, from the warm-up."""
     mask: Mask | None = None
     """What a text must have once, of a model that tells words."""
 
@@ -47,35 +43,39 @@ class Model:
         """
         bundle = Bundle.open(config.bundle, config.public_key)
         variant = bundle.variant(config.variant)
-        # One session for all instances: it may run on many threads at once, and a second one was
+        # One engine for all instances: it may run on many threads at once, and a second one was
         # not faster on two cores but took the weights' memory again.
-        session = Session(bundle.model_file(variant), provider=variant.provider, threads=config.threads)
-        layout = variant.layout.padded() if config.layout == "padded" else variant.layout
-        engine = OnnxEngine(session, layout, bundle.task)
-        # As they would be served: on the real provider, in batches of the same size.
-        drift = Drift.of(bundle, variant, engine.run, layout, config.batch_tokens)
-        if fault := drift.fault(variant):
-            raise StropError(fault)
+        engine = OnnxEngine.open(bundle, variant, config)
+        layout = engine.layout
+        require_golden(engine, bundle, variant, config.batch_tokens)
         encoder, mask_id = bundle.text_encoder(), layout.mask_token_id
         return cls(
             name=bundle.manifest.name,
             version=bundle.manifest.version,
             variant=variant.name,
-            provider=session.provider,
             task=bundle.task,
             labels=bundle.manifest.labels if mask_id is None else encoder.words(),
-            width=session.width,
             pairs=bundle.manifest.pairs,
             encoder=encoder,
-            engines=[engine] * config.instance_count,
+            instances=Instances([engine] * config.instance_count),
             measured=warm_up(engine, config.batch_tokens, bundle.manifest.max_tokens),
             mask=None if mask_id is None else Mask(encoder.name_of(mask_id), layout),
         )
 
     @property
+    def provider(self) -> str:
+        """What it really runs on."""
+        return self.instances.provider
+
+    @property
     def layout(self) -> Layout:
-        """How its engines take several texts at once."""
-        return self.engines[0].layout
+        """How it takes several texts at once."""
+        return self.instances.layout
+
+    @property
+    def width(self) -> int:
+        """Numbers in an output: one for each label, or a vector's."""
+        return self.instances.width
 
     def require(self, name: str, version: str = "") -> None:
         """``NotFoundError`` unless the name is this model's, and the version if one is given."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from strop.export.bundle import Encoded
 
 from ..core import Answer, Query, Work
+from ..engines.instances import Instances
 from ..errors import DeadlineExceededError, DrainingError, EngineError, InvalidArgumentError
 from ..observe.metrics import Metrics
 from ..scheduling.batcher import Batcher
 from ..scheduling.queue import WorkQueue
 from .encode import Encoder, Tokeniser
-from .engine import Engine, EngineThreads, Outcome
 from .mask import Mask
+from .threads import EngineThreads, Outcome
 
 
 class Pipeline:
@@ -26,7 +27,7 @@ class Pipeline:
     def __init__(
         self,
         encoder: Encoder,
-        engines: Sequence[Engine],
+        instances: Instances,
         batcher: Batcher,
         metrics: Metrics,
         *,
@@ -37,18 +38,18 @@ class Pipeline:
     ) -> None:
         """Start the threads; must be called on the running event loop.
 
-        ``answered`` hears of every answer in the task of its call; ``nice`` is that of the engines,
+        ``answered`` hears of every answer in the task of its call; ``nice`` is that of the instances,
         and ``mask`` what every text must have once.
         """
         self._loop = asyncio.get_running_loop()
-        self._size = engines[0].layout.size
+        self._size = instances.layout.size
         self._metrics = metrics
         self._answered = answered
         self._mask = mask
         self._clock = clock
         self._queue = WorkQueue(batcher, clock)
         self._tokeniser = Tokeniser(encoder, self._tokenised, self._failed)
-        self._engines = EngineThreads(engines, self._queue, self._computed, clock, nice)
+        self._engines = EngineThreads(instances, self._queue, self._computed, clock, nice)
         self.ready = True
         """What the readiness calls report."""
         self.accepting = True

@@ -112,7 +112,7 @@ def metrics_of(model: Model, config: ServeConfig) -> Metrics:
 def served(model: Model) -> Served:
     """What a process with ``model`` can say of itself."""
     labels = model.labels if model.mask is None else (f"a word for {model.mask.name}",)
-    return Served(model.name, model.version, labels, model.variant, model.provider, len(model.engines))
+    return Served(model.name, model.version, labels, model.variant, model.provider, len(model.instances))
 
 
 @contextlib.asynccontextmanager
@@ -123,14 +123,14 @@ async def _pipeline(
         config.batch_tokens,
         config.queue_texts,
         config.queue_tokens,
-        config.batch_texts or sys.maxsize,
+        config.most_texts,
         config.max_padding,
     )
-    forecast = Forecast(len(model.engines), model.measured)
+    forecast = Forecast(len(model.instances), model.measured)
     batcher = Batcher(limits, forecast, model.layout.computed)
     pipeline = Pipeline(
         model.encoder,
-        model.engines,
+        model.instances,
         batcher,
         metrics,
         answered=tracing.answered if tracing else None,

@@ -55,7 +55,7 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
             pb.ModelOutput(name=name, data_type=DATA_TYPES[datatype], dims=_shape(model, name))
             for name, datatype in model.task.tensors.items()
         ],
-        instance_group=[pb.ModelInstanceGroup(name=model.variant, count=len(model.engines), kind=kind)],
+        instance_group=[pb.ModelInstanceGroup(name=model.variant, count=len(model.instances), kind=kind)],
         parameters={name: pb.ModelParameter(string_value=str(value)) for name, value in facts.items()},
     )
 

@@ -17,7 +17,8 @@ from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.serve.config import ServeConfig
 from strop.serve.core import IntArray
-from strop.serve.inference.engine import OnnxEngine
+from strop.serve.engines.instances import Instances
+from strop.serve.engines.onnx import OnnxEngine
 from strop.serve.inference.model import Model
 from strop.serve.inference.pipeline import Pipeline
 from strop.serve.observe.metrics import Metrics
@@ -38,6 +39,8 @@ class GatedEngine:
         self.batches: list[list[int]] = []
         """Lengths of the texts of every batch that reached the engine."""
         self.layout = inner.layout
+        self.width = inner.width
+        self.provider = "fake"
         self._inner = inner
         self._gate = threading.Semaphore(0)
 
@@ -106,12 +109,12 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     layout = bundle.variant().layout.padded()  # every short text takes 8 tokens
     session, encoder = Session(bundle.model_file(bundle.variant())), bundle.text_encoder()
     engine = GatedEngine(OnnxEngine(session, layout, bundle.task))
-    named = ("tiny", "3", "fp32", "fake", bundle.task, bundle.manifest.labels, session.width)
-    model = Model(*named, False, encoder, [engine], [(8, 0.008)])
+    named = ("tiny", "3", "fp32", bundle.task, bundle.manifest.labels)
+    model = Model(*named, False, encoder, Instances([engine]), [(8, 0.008)])
     metrics = Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
     limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
     batcher = Batcher(limits, Forecast(1, model.measured), layout.computed)
-    pipeline = Pipeline(CursedEncoder(model.encoder), model.engines, batcher, metrics)
+    pipeline = Pipeline(CursedEncoder(model.encoder), model.instances, batcher, metrics)
     server = Server(model, config, pipeline, Calls(metrics))
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:

@@ -1,0 +1,32 @@
+"""ONNX Runtime as an engine."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from strop.export.bundle import Bundle, Layout, Session, Variant, told
+from strop.tasks import Outputs, Task
+
+from ..core import IntArray
+from .options import EngineOptions
+
+
+class OnnxEngine:
+    """One ONNX Runtime session that takes its batches in one layout; any thread may use it."""
+
+    def __init__(self, session: Session, layout: Layout, task: Task) -> None:
+        self._session = session
+        self._task = task
+        self.layout = layout
+        self.provider = session.provider
+        self.width = session.width
+
+    @classmethod
+    def open(cls, bundle: Bundle, variant: Variant, options: EngineOptions) -> Self:
+        """Load a variant; ``StropError`` when it runs on another provider than it is meant for."""
+        session = Session(bundle.model_file(variant), provider=variant.provider, threads=options.threads)
+        layout = variant.layout.padded() if options.layout == "padded" else variant.layout
+        return cls(session, layout, bundle.task)
+
+    def run(self, sequences: Sequence[IntArray]) -> Outputs:
+        """The outputs for n sequences of tokens, as far as they are told."""
+        return told(self._session, self.layout, self._task, sequences)
