@@ -26,7 +26,7 @@ demo: setup  ## the whole line on real sentences: data, train, export, serve, be
 	$(BIN)/strop demo $(ARGS)
 
 test: setup  ## every test that needs no GPU
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-optimum: setup  ## optimum's export against ours, in an environment of its own: 1.3 GB, minutes at first
 	$(BIN)/python -m strop.export.optimum.environment
