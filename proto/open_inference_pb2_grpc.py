@@ -169,7 +169,7 @@ class GRPCInferenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RepositoryModelLoad(self, request, context):
-        """UNIMPLEMENTED, as is the next: a server serves the one bundle that it was started with.
+        """UNIMPLEMENTED, as is the next, unless the server was started with --model-control explicit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

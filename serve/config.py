@@ -11,6 +11,7 @@ from strop.options import flag, require_at_least
 
 from .address import split
 from .engines.options import EngineOptions
+from .repository.options import RepositoryOptions
 from .scheduling.options import SchedulingOptions
 
 
@@ -18,8 +19,9 @@ from .scheduling.options import SchedulingOptions
 class BasicOptions:
     """What is served, where, and how it ends."""
 
-    bundle: Path
-    """The bundle directory that strop export wrote."""
+    bundle: str
+    """The bundle directory that strop export wrote, or a model repository: a directory of
+    name/version/ bundles, or its URL (s3://…, https://…, file://…; needs pip install 'strop[remote]')."""
     _: KW_ONLY
     public_key: Path | None = None
     """Serve the bundle only if the owner of this public key, Ed25519 in PEM, has signed it (strop
@@ -77,7 +79,7 @@ class BasicOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class ServeConfig(SchedulingOptions, EngineOptions, BasicOptions):
+class ServeConfig(RepositoryOptions, SchedulingOptions, EngineOptions, BasicOptions):
     """What is served, where, and within which bounds."""
 
     def __post_init__(self) -> None:
@@ -85,3 +87,6 @@ class ServeConfig(SchedulingOptions, EngineOptions, BasicOptions):
         BasicOptions.__post_init__(self)
         EngineOptions.__post_init__(self)
         SchedulingOptions.__post_init__(self)
+        RepositoryOptions.__post_init__(self)
+        if self.model_control == "explicit" and self.workers > 1:
+            raise InputError("--model-control explicit reaches one worker alone; use poll, or --workers 1")

@@ -89,6 +89,24 @@ class DrainingError(RequestError):
     shed = "draining"
 
 
+class LoadingError(RequestError):
+    """The model is on its way."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+
+
+class ModelControlError(RequestError):
+    """A model was to be loaded or unloaded, and this server's models aren't changed so."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+
+
+class UnfitModelError(RequestError):
+    """A model was to be loaded and failed its checks; the one before it stays."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
 class EngineError(RequestError):
     """The engine failed on this text even alone; the cause is in the log, not in the message."""
 

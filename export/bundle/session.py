@@ -50,6 +50,10 @@ class Session:
         (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self._inputs})
         return np.asarray(logits, dtype=np.float32)
 
+    def close(self) -> None:
+        """Give its memory back; it can't be run any more."""
+        del self._session
+
 
 def outputs(session: Session, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
     """The task's output for each of n sequences, computed as one batch."""

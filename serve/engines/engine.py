@@ -41,6 +41,10 @@ class Engine(Protocol):
         """The outputs for n sequences of tokens."""
         ...
 
+    def close(self) -> None:
+        """Give its memory back; nothing may run on it any more."""
+        ...
+
 
 def require_golden(engine: Engine, bundle: Bundle, variant: Variant, tokens: int) -> None:
     """Compute the bundle's golden examples as they would be served, in batches of ``tokens`` tokens.

@@ -57,3 +57,8 @@ class Instances:
             with self._busy[number]:
                 self._engines[number] = engine
         return old
+
+    def close(self) -> None:
+        """Give the engines' memory back; none may be in use any more."""
+        for engine in {id(engine): engine for engine in self._engines}.values():
+            engine.close()

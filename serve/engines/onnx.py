@@ -30,3 +30,7 @@ class OnnxEngine:
     def run(self, sequences: Sequence[IntArray]) -> Outputs:
         """The outputs for n sequences of tokens, as far as they are told."""
         return told(self._session, self.layout, self._task, sequences)
+
+    def close(self) -> None:
+        """Give its memory back; nothing may run on it any more."""
+        self._session.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from strop.export.bundle import Bundle, Layout, TextEncoder
@@ -11,7 +12,6 @@ from ..config import ServeConfig
 from ..engines.engine import require_golden, warm_up
 from ..engines.instances import Instances
 from ..engines.onnx import OnnxEngine
-from ..errors import NotFoundError
 from .mask import Mask
 
 
@@ -35,13 +35,13 @@ class Model:
     """What a text must have once, of a model that tells words."""
 
     @classmethod
-    def load(cls, config: ServeConfig) -> Self:
-        """Open the bundle, load its variant, check the golden examples, warm up.
+    def load(cls, root: Path, config: ServeConfig) -> Self:
+        """Open a bundle, load its variant, check the golden examples, warm up.
 
         Raises ``InputError`` for a bundle or variant that isn't right, ``StropError`` when it runs
         on another provider than it is meant for or its answers are out of tolerance.
         """
-        bundle = Bundle.open(config.bundle, config.public_key)
+        bundle = Bundle.open(root, config.public_key)
         variant = bundle.variant(config.variant)
         # One engine for all instances: it may run on many threads at once, and a second one was
         # not faster on two cores but took the weights' memory again.
@@ -76,10 +76,3 @@ class Model:
     def width(self) -> int:
         """Numbers in an output: one for each label, or a vector's."""
         return self.instances.width
-
-    def require(self, name: str, version: str = "") -> None:
-        """``NotFoundError`` unless the name is this model's, and the version if one is given."""
-        if name != self.name:
-            raise NotFoundError(f"model {name!r} is not served here; ask for {self.name!r}")
-        if version not in ("", self.version):
-            raise NotFoundError(f"model {name!r} has no version {version!r} here; ask for {self.version!r}")

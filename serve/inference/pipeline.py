@@ -8,8 +8,8 @@ from strop.export.bundle import Encoded
 
 from ..core import Answer, Query, Work
 from ..engines.instances import Instances
-from ..errors import DeadlineExceededError, DrainingError, EngineError, InvalidArgumentError
-from ..observe.metrics import Metrics
+from ..errors import DeadlineExceededError, EngineError, InvalidArgumentError
+from ..observe.model_metrics import ModelMetrics
 from ..scheduling.batcher import Batcher
 from ..scheduling.queue import WorkQueue
 from .encode import Encoder, Tokeniser
@@ -29,7 +29,7 @@ class Pipeline:
         encoder: Encoder,
         instances: Instances,
         batcher: Batcher,
-        metrics: Metrics,
+        metrics: ModelMetrics,
         *,
         answered: Callable[[Answer], None] | None = None,
         nice: int = 0,
@@ -47,14 +47,10 @@ class Pipeline:
         self._answered = answered
         self._mask = mask
         self._clock = clock
-        self._queue = WorkQueue(batcher, clock)
+        self.queue = WorkQueue(batcher, clock)
+        """What waits."""
         self._tokeniser = Tokeniser(encoder, self._tokenised, self._failed)
-        self._engines = EngineThreads(instances, self._queue, self._computed, clock, nice)
-        self.ready = True
-        """What the readiness calls report."""
-        self.accepting = True
-        """Whether new calls are taken."""
-        metrics.watch_queue(self._queue)
+        self._engines = EngineThreads(instances, self.queue, self._computed, clock, nice)
 
     async def answer(self, query: Query) -> Answer:
         """Score the query's texts in time; raises a ``RequestError`` that says why it won't."""
@@ -73,14 +69,12 @@ class Pipeline:
 
         Raises the ``RequestError`` of a query that isn't even begun.
         """
-        if not self.accepting:
-            raise DrainingError("the server is shutting down; ask another one")
         if not len(query):
             raise InvalidArgumentError("there are no texts; send at least one")
         if query.seconds <= 0:
             raise _too_late()
         work = Work(query, self._clock(), self._loop.create_future())
-        self._queue.admit(work)
+        self.queue.admit(work)
         if query.encoded:
             self._tokeniser.skip(work)
         else:
@@ -89,13 +83,13 @@ class Pipeline:
 
     def cancel(self, work: Work) -> None:
         """Give up a call whose caller has gone, or whose deadline has passed."""
-        if self._queue.drop(work):
+        if self.queue.drop(work):
             self._metrics.shed("deadline" if self._is_late(work) else "cancelled")
 
     def close(self) -> None:
         """Finish what is queued and end the threads; blocks until they have ended."""
         self._tokeniser.close()
-        self._queue.close()
+        self.queue.close()
         self._engines.join()
 
     def _is_late(self, work: Work) -> bool:
@@ -105,13 +99,13 @@ class Pipeline:
     def _tokenised(self, work: Work, encoded: Sequence[Encoded]) -> None:
         if self._mask is not None:
             self._mask.require_one(encoded)
-        self._queue.put(work, encoded, [self._size(len(one.ids)) for one in encoded])
+        self.queue.put(work, encoded, [self._size(len(one.ids)) for one in encoded])
 
     def _failed(self, work: Work, error: Exception) -> None:
         self._loop.call_soon_threadsafe(self._fail, work, error)
 
     def _fail(self, work: Work, error: Exception) -> None:
-        self._queue.drop(work)
+        self.queue.drop(work)
         work.fail(error)
 
     def _computed(self, outcome: Outcome) -> None:
@@ -145,7 +139,7 @@ class Pipeline:
             if work.deadline < float("inf"):
                 self._metrics.slack(work.deadline - now)
         if not outcome.failures:
-            wrong = self._queue.learn(outcome.batch, outcome.finished, self._clock())
+            wrong = self.queue.learn(outcome.batch, outcome.finished, self._clock())
             self._metrics.forecast_error(abs(wrong))
 
 

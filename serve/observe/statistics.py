@@ -6,10 +6,6 @@ from dataclasses import dataclass, field
 
 from ..core import Timings
 
-INFERENCE = ("ModelInfer", "ModelStreamInfer", "Classify", "ClassifyStream")
-# An answer, and a request that was for another model.
-NO_FAILURE = ("OK", "NOT_FOUND")
-
 
 @dataclass(slots=True)
 class Total:
@@ -51,10 +47,9 @@ class Statistics:
         self.compute.add(timings.compute)
         self.deliver.add(timings.total - timings.tokenise - timings.queue - timings.compute)
 
-    def ended(self, method: str, code: str, seconds: float) -> None:
-        """A call ended; only one that asked this model for inference and failed is counted here."""
-        if code not in NO_FAILURE and method in INFERENCE:
-            self.fail.add(seconds)
+    def failed(self, seconds: float) -> None:
+        """A call to this model ended without an answer."""
+        self.fail.add(seconds)
 
     def computed(self, texts: int, seconds: float) -> None:
         """A batch was computed."""

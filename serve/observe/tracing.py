@@ -35,7 +35,7 @@ FAULTS = {
 class Tracing:
     """Sends spans to a collector, in batches from a thread of its own."""
 
-    def __init__(self, endpoint: str, model: Model) -> None:
+    def __init__(self, endpoint: str) -> None:
         """``endpoint`` is the collector's URL for OTLP over gRPC."""
         name = os.environ.get("OTEL_SERVICE_NAME", "strop")
         resource = Resource.create({"service.name": name, "service.version": __version__})
@@ -44,12 +44,6 @@ class Tracing:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("strop.serve", __version__)
         self._propagator = TraceContextTextMapPropagator()
-        self._facts = {
-            "rpc.system.name": "grpc",
-            "strop.model": model.name,
-            "strop.version": model.version,
-            "strop.variant": model.variant,
-        }
 
     def start_span(self, service: str, method: str, context: Context) -> EndSpan:
         """Start the span of a call and make it the current one of this task."""
@@ -58,7 +52,7 @@ class Tracing:
             name,
             self._propagator.extract(dict(context.invocation_metadata() or ())),
             trace.SpanKind.SERVER,
-            {**self._facts, "rpc.method": name},
+            {"rpc.system.name": "grpc", "rpc.method": name},
         )
         # Never detached: a call has a task, and so a context, of its own.
         attach(trace.set_span_in_context(span))
@@ -71,9 +65,16 @@ class Tracing:
 
         return end
 
-    def answered(self, answer: Answer) -> None:
-        """Tell the current span how long each stage of an answer took."""
-        trace.get_current_span().set_attribute("strop.texts", len(answer.encoded))
+    def answered(self, model: Model, answer: Answer) -> None:
+        """Tell the current span which model answered, and how long each stage took."""
+        trace.get_current_span().set_attributes(
+            {
+                "strop.model": model.name,
+                "strop.version": model.version,
+                "strop.variant": model.variant,
+                "strop.texts": len(answer.encoded),
+            }
+        )
         timings = answer.timings
         # The stages follow each other from the call's arrival on; spans are in wall-clock nanoseconds.
         at = time.time_ns() - _nanoseconds(timings.total)

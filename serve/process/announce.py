@@ -12,15 +12,22 @@ from ..config import ServeConfig
 
 
 @dataclass(frozen=True)
-class Served:
-    """What a ready process serves."""
+class ServedModel:
+    """One version of a model, and what computes it."""
 
-    model: str
+    name: str
     version: str
     labels: tuple[str, ...]
     variant: str
     provider: str
-    engines: int
+    instances: int
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a ready process serves."""
+
+    models: tuple[ServedModel, ...]
 
 
 @dataclass(frozen=True)
@@ -42,10 +49,13 @@ def announce(served: Served, config: ServeConfig, address: str, metrics_address:
     """Print what is served and where, and write the ready file if one is asked for."""
     table = Table.grid(padding=(0, 2))
     each = "" if config.workers == 1 else f" in each of {config.workers} workers"
+    for model in served.models:
+        table.add_row("model", f"{model.name} {model.version}: {', '.join(model.labels)}")
+        table.add_row("variant", f"{model.variant} on {model.provider}")
+        table.add_row("engines", f"{model.instances}{each}, each of {config.threads} thread(s)")
+    if not served.models:
+        table.add_row("model", "none yet")
     for name, value in (
-        ("model", f"{served.model} {served.version}: {', '.join(served.labels)}"),
-        ("variant", f"{served.variant} on {served.provider}"),
-        ("engines", f"{served.engines}{each}, each of {config.threads} thread(s)"),
         ("batch", f"at most {config.batch_tokens} tokens"),
         ("gRPC", address),
         ("metrics", f"http://{metrics_address}/metrics"),

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,18 +21,22 @@ from strop.errors import InputError, StropError
 from ..address import check_free, in_use, join, split
 from ..config import ServeConfig
 from ..inference.model import Model
-from ..inference.pipeline import Pipeline
 from ..observe.lag import sampled
+from ..observe.loads import Loads
 from ..observe.metrics import Metrics
 from ..observe.page import MetricsPage
 from ..observe.spending import counted
-from ..scheduling.batcher import Batcher, Limits
-from ..scheduling.forecast import Forecast
+from ..repository.catalogue import Catalogue
+from ..repository.controller import Controller
+from ..repository.deployed import Deployed, deploy
+from ..repository.finder import Finder, ModelControl
+from ..repository.loader import Loader
+from ..repository.source import source_of
 from ..wire.calls import Calls
 from ..wire.open_inference import OpenInference
 from ..wire.registration import register
 from ..wire.typed import Typed
-from .announce import Served, announce
+from .announce import Served, ServedModel, announce
 
 if TYPE_CHECKING:
     from ..observe.tracing import Tracing
@@ -46,49 +51,74 @@ NO_GRACE_TIMER = 1e6
 
 
 def run_server(config: ServeConfig) -> None:
-    """Serve the bundle until a signal; returns once drained.
+    """Serve until a signal; returns once drained.
 
     Raises ``InputError`` for a bundle or address that isn't right, ``StropError`` when the model
     fails its checks or calls had to be cancelled at the end.
     """
     check_free("--address", config.address)
     check_free("--metrics-address", config.metrics_address)
-    model = Model.load(config)
-    uvloop.run(_serve(model, config))
+    uvloop.run(_serve(config))
 
 
-async def _serve(model: Model, config: ServeConfig) -> None:
-    signalled = _watch_signals()
-    metrics = metrics_of(model, config)
+async def _serve(config: ServeConfig) -> None:
+    metrics = Metrics()
     with contextlib.closing(MetricsPage(metrics.registry, config.metrics_address)) as page:
         async with (
-            counted(metrics.registry, config.dollars_per_hour, lambda: metrics.statistics.texts),
-            serving(model, config, metrics) as address,
+            counted(metrics.registry, config.dollars_per_hour, lambda: metrics.texts),
+            loaded(config, metrics) as models,
         ):
-            announce(served(model), config, address, page.address)
-            await signalled.wait()
+            # Until here a signal ends the process at once: there are no calls to finish.
+            signalled = _watch_signals()
+            async with listening(models, config) as address:
+                announce(served(models.catalogue), config, address, page.address)
+                await signalled.wait()
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is served, who changes that, and the calls to it."""
+
+    catalogue: Catalogue
+    control: ModelControl
+    calls: Calls
 
 
 @contextlib.asynccontextmanager
-async def serving(model: Model, config: ServeConfig, metrics: Metrics) -> AsyncIterator[str]:
+async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]:
+    """The models, loaded and kept up to date while the block runs."""
+    async with sampled(metrics), _tracing(config) as tracing:
+        answered = tracing.answered if tracing else None
+
+        def deployed(model: Model) -> Deployed:
+            return deploy(model, config, metrics.of(model.name, model.version), answered)
+
+        catalogue = Catalogue()
+        loads, loader = Loads(metrics.registry), Loader(config)
+        controller = Controller(source_of(config.bundle), catalogue, loader, deployed, config, loads)
+        try:
+            await controller.start()
+            calls = Calls(metrics, tracing.start_span) if tracing else Calls(metrics)
+            async with controller.polling():
+                yield Models(catalogue, controller, calls)
+        finally:
+            await controller.close()
+
+
+@contextlib.asynccontextmanager
+async def listening(models: Models, config: ServeConfig) -> AsyncIterator[str]:
     """Answer calls while the block runs, then drain; yields the address."""
-    async with (
-        sampled(metrics),
-        _tracing(model, config) as tracing,
-        _pipeline(model, config, metrics, tracing) as pipeline,
-    ):
-        calls = Calls(metrics, tracing.start_span) if tracing else Calls(metrics)
-        server = Server(model, config, pipeline, calls)
-        address = await server.start()
-        # What is loaded by now stays. Every full collection would walk it: 26 ms of nothing else.
-        gc.collect()
-        gc.freeze()
-        yield address
-        await server.drain()
+    server = Server(models, config)
+    address = await server.start()
+    # What is loaded by now stays. Every full collection would walk it: 26 ms of nothing else.
+    gc.collect()
+    gc.freeze()
+    yield address
+    await server.drain()
 
 
 @contextlib.asynccontextmanager
-async def _tracing(model: Model, config: ServeConfig) -> "AsyncIterator[Tracing | None]":
+async def _tracing(config: ServeConfig) -> "AsyncIterator[Tracing | None]":
     if config.otlp_endpoint is None:
         yield None
         return
@@ -97,59 +127,32 @@ async def _tracing(model: Model, config: ServeConfig) -> "AsyncIterator[Tracing 
     except ModuleNotFoundError as error:
         message = f"--otlp-endpoint needs the Python package {error.name!r}; pip install 'strop[otel]'"
         raise InputError(message) from error
-    tracing = Tracing(config.otlp_endpoint, model)
+    tracing = Tracing(config.otlp_endpoint)
     try:
         yield tracing
     finally:
         await asyncio.to_thread(tracing.close)
 
 
-def metrics_of(model: Model, config: ServeConfig) -> Metrics:
-    """The metrics of a process that serves ``model``."""
-    return Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
+def served(catalogue: Catalogue) -> Served:
+    """What a process with these models can say of itself."""
+    return Served(tuple(_served(one.model) for _, one in sorted(catalogue.deployed.items())))
 
 
-def served(model: Model) -> Served:
-    """What a process with ``model`` can say of itself."""
+def _served(model: Model) -> ServedModel:
     labels = model.labels if model.mask is None else (f"a word for {model.mask.name}",)
-    return Served(model.name, model.version, labels, model.variant, model.provider, len(model.instances))
-
-
-@contextlib.asynccontextmanager
-async def _pipeline(
-    model: Model, config: ServeConfig, metrics: Metrics, tracing: "Tracing | None"
-) -> AsyncIterator[Pipeline]:
-    limits = Limits(
-        config.batch_tokens,
-        config.queue_texts,
-        config.queue_tokens,
-        config.most_texts,
-        config.max_padding,
+    return ServedModel(
+        model.name, model.version, labels, model.variant, model.provider, len(model.instances)
     )
-    forecast = Forecast(len(model.instances), model.measured)
-    batcher = Batcher(limits, forecast, model.layout.computed)
-    pipeline = Pipeline(
-        model.encoder,
-        model.instances,
-        batcher,
-        metrics,
-        answered=tracing.answered if tracing else None,
-        nice=config.nice,
-        mask=model.mask,
-    )
-    try:
-        yield pipeline
-    finally:
-        await asyncio.to_thread(pipeline.close)
 
 
 class Server:
     """The gRPC server with its services, and the order in which it goes down."""
 
-    def __init__(self, model: Model, config: ServeConfig, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, models: Models, config: ServeConfig) -> None:
         self._config = config
-        self._pipeline = pipeline
-        self._calls = calls
+        self._catalogue = models.catalogue
+        self._calls = calls = models.calls
         self._health = health.aio.HealthServicer()
         self._names = (OpenInference.service, Typed.service)
         self._server = grpc.aio.server(
@@ -161,8 +164,11 @@ class Server:
                 ("grpc.server.max_pending_requests_hard_limit", 2 * config.accept_backlog),
             ]
         )
-        register(OpenInference(model, pipeline, calls, config.queue_texts // 2), self._server)
-        register(Typed(model, pipeline, calls), self._server)
+        catalogue, control = models.catalogue, models.control
+        finder = Finder(catalogue, control)
+        most = config.queue_texts // 2
+        register(OpenInference(catalogue, finder, control, calls, most), self._server)
+        register(Typed(finder, calls), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
             [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
@@ -184,11 +190,11 @@ class Server:
 
         Raises ``StropError`` when the grace period ended before they had.
         """
-        self._pipeline.ready = False
+        self._catalogue.ready = False
         await self._health.enter_graceful_shutdown()
         log.info("draining", extra={"facts": {"calls_under_way": self._calls.in_flight}})
         await asyncio.sleep(self._config.notice_seconds)
-        self._pipeline.accepting = False
+        self._catalogue.accepting = False
         self._calls.closing.set()
         grace = self._config.grace_seconds
         stopping = asyncio.create_task(self._server.stop(NO_GRACE_TIMER))

@@ -68,15 +68,15 @@ def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]") -> 
     # Not at the top: what can't be imported is reported, and no metric may exist before its files.
     import uvloop
 
-    from ..inference.model import Model
-    from .server import metrics_of, served, serving
+    from ..observe.metrics import Metrics
+    from .server import listening, loaded, served
 
-    async def serve(model: Model) -> None:
-        async with serving(model, config, metrics_of(model, config)):
-            reports.write(supervisor, served(model))
+    async def serve() -> None:
+        async with loaded(config, Metrics()) as models, listening(models, config):
+            reports.write(supervisor, served(models.catalogue))
             await asyncio.wrap_future(drain)
 
-    uvloop.run(serve(Model.load(config)))
+    uvloop.run(serve())
 
 
 if __name__ == "__main__":

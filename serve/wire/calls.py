@@ -48,7 +48,6 @@ class Calls:
         self._idle = asyncio.Event()
         self._idle.set()
         self.in_flight = 0
-        self.statistics = metrics.statistics
         self.closing = asyncio.Event()
         """Set when streams must take no more messages."""
 

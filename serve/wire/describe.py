@@ -1,5 +1,7 @@
 """The model in the Open Inference Protocol's terms: metadata, configuration, statistics."""
 
+from collections.abc import Sequence
+
 from strop.proto import open_inference_pb2 as pb
 
 from ..inference.model import Model
@@ -12,8 +14,8 @@ BACKEND = "onnxruntime"
 DATA_TYPES = {"BYTES": pb.TYPE_STRING, "FP32": pb.TYPE_FP32}
 
 
-def metadata(model: Model) -> pb.ModelMetadataResponse:
-    """The model's version and tensors.
+def metadata(model: Model, versions: Sequence[str]) -> pb.ModelMetadataResponse:
+    """The model's tensors, and all versions that are served.
 
     Token ids are an input that a request may send instead of the text. Clients that make up data
     send every input they are told of, so the configuration's parameters tell of it.
@@ -21,7 +23,7 @@ def metadata(model: Model) -> pb.ModelMetadataResponse:
     tensor = pb.ModelMetadataResponse.TensorMetadata
     return pb.ModelMetadataResponse(
         name=model.name,
-        versions=[model.version],
+        versions=versions,
         platform=PLATFORM,
         inputs=[tensor(name=name, datatype="BYTES", shape=[-1]) for name in _inputs(model)],
         outputs=[

@@ -1,6 +1,9 @@
 """The Open Inference Protocol's service: texts or token ids in, labels and probabilities out."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Self
+from weakref import WeakKeyDictionary
 
 import grpc
 from grpc.aio import ServicerContext as Context
@@ -9,9 +12,10 @@ from strop import __version__
 from strop.proto import open_inference_pb2 as pb
 from strop.proto import open_inference_pb2_grpc as pb_grpc
 
-from ..errors import RequestError
 from ..inference.model import Model
-from ..inference.pipeline import Pipeline
+from ..repository.catalogue import Catalogue, State
+from ..repository.deployed import Deployed
+from ..repository.finder import Finder, ModelControl
 from .calls import Calls, counted, seconds_left
 from .describe import configuration, metadata, statistics
 from .infer_reply import ReplyWriter
@@ -33,28 +37,40 @@ FINAL = "triton_final_response"
 """The parameter by which Triton's clients know that a streamed request has no more replies."""
 
 
-class OneBundleError(RequestError):
-    """A model was to be loaded or unloaded."""
+@dataclass(frozen=True)
+class Tensors:
+    """How requests to one model are read, and the replies written."""
 
-    code = grpc.StatusCode.UNIMPLEMENTED
+    rules: TokenRules
+    reader: RequestReader
+    writer: ReplyWriter
+
+    @classmethod
+    def of(cls, model: Model, max_texts: int) -> Self:
+        """Take requests of at most ``max_texts`` texts."""
+        encoder = model.encoder
+        rules = TokenRules(encoder.vocabulary_size, encoder.max_tokens, model.layout.pad_token_id)
+        takes_tokens = not (model.pairs or model.task.reads_offsets)
+        reader = RequestReader(rules if takes_tokens else None, max_texts, pairs=model.pairs)
+        return cls(rules, reader, ReplyWriter(model.task, model.labels, model.variant))
 
 
 class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
-    """``inference.GRPCInferenceService`` on one model."""
+    """``inference.GRPCInferenceService`` on every model."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["GRPCInferenceService"]
     service = descriptor.full_name
 
-    def __init__(self, model: Model, pipeline: Pipeline, calls: Calls, max_texts: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, models: Finder, control: ModelControl, calls: Calls, max_texts: int
+    ) -> None:
         """Take requests of at most ``max_texts`` texts."""
         self.calls = calls
-        self._model = model
-        self._pipeline = pipeline
-        encoder = model.encoder
-        self._rules = TokenRules(encoder.vocabulary_size, encoder.max_tokens, model.layout.pad_token_id)
-        takes_tokens = not (model.pairs or model.task.reads_offsets)
-        self._reader = RequestReader(self._rules if takes_tokens else None, max_texts, pairs=model.pairs)
-        self._writer = ReplyWriter(model.task, model.labels, model.variant)
+        self._catalogue = catalogue
+        self._models = models
+        self._control = control
+        self._max_texts = max_texts
+        self._tensors: WeakKeyDictionary[Deployed, Tensors] = WeakKeyDictionary()
 
     @counted
     async def ServerLive(  # noqa: N802
@@ -68,15 +84,15 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ServerReadyRequest, context: Context
     ) -> pb.ServerReadyResponse:
         """True until the server drains."""
-        return pb.ServerReadyResponse(ready=self._pipeline.ready)
+        return pb.ServerReadyResponse(ready=self._catalogue.ready)
 
     @counted
     async def ModelReady(  # noqa: N802
         self, request: pb.ModelReadyRequest, context: Context
     ) -> pb.ModelReadyResponse:
-        """True for the served model until the server drains; false for any other."""
-        known = request.name == self._model.name and request.version in ("", self._model.version)
-        return pb.ModelReadyResponse(ready=known and self._pipeline.ready)
+        """True for a served model until the server drains; false for any other."""
+        known = self._catalogue.has(request.name, request.version)
+        return pb.ModelReadyResponse(ready=known and self._catalogue.ready)
 
     @counted
     async def ServerMetadata(  # noqa: N802
@@ -90,50 +106,56 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelMetadataRequest, context: Context
     ) -> pb.ModelMetadataResponse:
         """The model's version and tensors."""
-        self._model.require(request.name, request.version)
-        return metadata(self._model)
+        model = (await self._models.find(request.name, request.version)).model
+        return metadata(model, self._catalogue.versions(model.name))
 
     @counted
     async def ModelConfig(  # noqa: N802
         self, request: pb.ModelConfigRequest, context: Context
     ) -> pb.ModelConfigResponse:
         """The model's tensors and engines, as Triton's clients read them."""
-        self._model.require(request.name, request.version)
-        return pb.ModelConfigResponse(config=configuration(self._model, self._rules))
+        deployed = await self._models.find(request.name, request.version)
+        rules = self._tensors_of(deployed).rules
+        return pb.ModelConfigResponse(config=configuration(deployed.model, rules))
 
     @counted
     async def ModelStatistics(  # noqa: N802
         self, request: pb.ModelStatisticsRequest, context: Context
     ) -> pb.ModelStatisticsResponse:
         """Counts and durations since this process started."""
-        self._model.require(request.name or self._model.name, request.version)
-        return pb.ModelStatisticsResponse(model_stats=[statistics(self._model, self.calls.statistics)])
+        asked = self._catalogue.matching(request.name, request.version)
+        return pb.ModelStatisticsResponse(
+            model_stats=[statistics(one.model, one.metrics.statistics) for one in asked]
+        )
 
     @counted
     async def RepositoryIndex(  # noqa: N802
         self, request: pb.RepositoryIndexRequest, context: Context
     ) -> pb.RepositoryIndexResponse:
-        """The one model; none if only ready ones are asked for while the server drains."""
-        ready = self._pipeline.ready
+        """Every version that is known; none is ready while the server drains."""
         reply = pb.RepositoryIndexResponse()
-        if ready or not request.ready:
-            state, reason = ("READY", "") if ready else ("UNAVAILABLE", "the server is shutting down")
-            reply.models.add(name=self._model.name, version=self._model.version, state=state, reason=reason)
+        for key, state, reason in self._catalogue.index():
+            if not self._catalogue.ready:
+                state, reason = State.UNAVAILABLE, "the server is shutting down"
+            if state is State.READY or not request.ready:
+                reply.models.add(name=key.name, version=key.version, state=state, reason=reason)
         return reply
 
     @counted
     async def RepositoryModelLoad(  # noqa: N802
         self, request: pb.RepositoryModelLoadRequest, context: Context
     ) -> pb.RepositoryModelLoadResponse:
-        """Refused."""
-        raise OneBundleError("this server serves one bundle; start another one for another model")
+        """Load the versions that the server's options choose; it returns once they answer."""
+        await self._control.load(request.model_name)
+        return pb.RepositoryModelLoadResponse()
 
     @counted
     async def RepositoryModelUnload(  # noqa: N802
         self, request: pb.RepositoryModelUnloadRequest, context: Context
     ) -> pb.RepositoryModelUnloadResponse:
-        """Refused."""
-        raise OneBundleError("this server serves one bundle until it ends; stop it instead")
+        """Unload a model; it returns once its calls are finished."""
+        await self._control.unload(request.model_name)
+        return pb.RepositoryModelUnloadResponse()
 
     @counted
     async def ModelInfer(  # noqa: N802
@@ -160,14 +182,21 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     async def _infer(
         self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse
     ) -> None:
-        self._model.require(request.model_name, request.model_version)
-        outputs = read_outputs(request, self._model.task)
-        query = self._reader.query(request, seconds_left(context), context.peer())
-        answer = await self._pipeline.answer(query)
-        reply.model_name = self._model.name
-        reply.model_version = self._model.version
+        deployed = await self._models.find(request.model_name, request.model_version)
+        with deployed.call():
+            tensors, model = self._tensors_of(deployed), deployed.model
+            outputs = read_outputs(request, model.task)
+            query = tensors.reader.query(request, seconds_left(context), context.peer())
+            answer = await deployed.answer(query)
+        reply.model_name = model.name
+        reply.model_version = model.version
         reply.id = request.id
-        self._writer.write(reply, answer, outputs, raw=bool(request.raw_input_contents))
+        tensors.writer.write(reply, answer, outputs, raw=bool(request.raw_input_contents))
+
+    def _tensors_of(self, deployed: Deployed) -> Tensors:
+        if (tensors := self._tensors.get(deployed)) is None:
+            tensors = self._tensors[deployed] = Tensors.of(deployed.model, self._max_texts)
+        return tensors
 
 
 def _failed(

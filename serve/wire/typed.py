@@ -12,8 +12,7 @@ from strop.proto import strop_pb2_grpc as pb_grpc
 
 from ..core import Priority, Query
 from ..errors import InvalidArgumentError
-from ..inference.model import Model
-from ..inference.pipeline import Pipeline
+from ..repository.finder import Finder
 from .answers import CALLS, AnyRequest
 from .calls import Calls, counted, seconds_left
 from .infer_reply import microseconds
@@ -27,15 +26,14 @@ PRIORITIES = {
 
 
 class Typed(pb_grpc.StropServicer):
-    """``strop.v1.Strop`` on one model."""
+    """``strop.v1.Strop`` on every model."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["Strop"]
     service = descriptor.full_name
 
-    def __init__(self, model: Model, pipeline: Pipeline, calls: Calls) -> None:
+    def __init__(self, models: Finder, calls: Calls) -> None:
         self.calls = calls
-        self._model = model
-        self._pipeline = pipeline
+        self._models = models
 
     @counted
     async def Classify(  # noqa: N802
@@ -94,23 +92,25 @@ class Typed(pb_grpc.StropServicer):
 
     async def _answer(self, name: str, request: AnyRequest, seconds: float, client: str) -> Any:
         """The response of a call that the model's task must be for."""
-        model = self._model
-        model.require(request.model or model.name)
-        if model.task.call != name:
-            raise InvalidArgumentError(
-                f"model {model.name!r} is for {model.task.name}; call {model.task.call} instead of {name}"
+        deployed = await self._models.find(request.model, request.version)
+        with deployed.call():
+            model = deployed.model
+            if model.task.call != name:
+                raise InvalidArgumentError(
+                    f"model {model.name!r} is for {model.task.name}; call {model.task.call} instead of"
+                    f" {name}"
+                )
+            _require_known("on_long", request.on_long, pb.OnLong)
+            _require_known("priority", request.priority, pb.Priority)
+            call = CALLS[name]
+            query = Query(
+                call.texts(model, request),
+                seconds=seconds,
+                priority=PRIORITIES[request.priority],
+                client=client,
+                refuse_long=request.on_long == pb.ON_LONG_REFUSE,
             )
-        _require_known("on_long", request.on_long, pb.OnLong)
-        _require_known("priority", request.priority, pb.Priority)
-        call = CALLS[name]
-        query = Query(
-            call.texts(model, request),
-            seconds=seconds,
-            priority=PRIORITIES[request.priority],
-            client=client,
-            refuse_long=request.on_long == pb.ON_LONG_REFUSE,
-        )
-        answer = await self._pipeline.answer(query)
+            answer = await deployed.answer(query)
         return call.response(
             model=model.name,
             version=model.version,

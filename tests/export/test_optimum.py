@@ -69,7 +69,7 @@ def test_optimum_s_int8_graph_is_gated_like_any_other(bundles):
 @pytest.mark.parametrize("layout", ["bundle", "padded"])
 def test_a_bundle_of_optimum_s_is_served(bundles, layout):
     _, theirs = bundles
-    model = Model.load(ServeConfig(theirs.root, layout=layout))
+    model = Model.load(theirs.root, ServeConfig(str(theirs.root), layout=layout))
     assert model.layout.kind == "masked"
 
 

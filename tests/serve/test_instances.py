@@ -23,6 +23,9 @@ class NamedEngine:
     def run(self, sequences: Sequence[IntArray]) -> Outputs:
         raise NotImplementedError
 
+    def close(self) -> None:
+        raise NotImplementedError
+
 
 def test_the_next_batch_runs_on_the_new_engine():
     old, new = NamedEngine("old"), NamedEngine("new")

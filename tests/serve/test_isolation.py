@@ -20,11 +20,11 @@ from strop.serve.core import IntArray
 from strop.serve.engines.instances import Instances
 from strop.serve.engines.onnx import OnnxEngine
 from strop.serve.inference.model import Model
-from strop.serve.inference.pipeline import Pipeline
 from strop.serve.observe.metrics import Metrics
-from strop.serve.process.server import Server
-from strop.serve.scheduling.batcher import Batcher, Limits
-from strop.serve.scheduling.forecast import Forecast
+from strop.serve.process.server import Models, Server
+from strop.serve.repository.catalogue import Catalogue
+from strop.serve.repository.deployed import deploy
+from strop.serve.repository.finder import Unchanged
 from strop.serve.wire.calls import Calls
 from strop.tasks import Outputs
 
@@ -51,6 +51,9 @@ class GatedEngine:
             raise RuntimeError("a secret of the engine")
         return self._inner.run(sequences)
 
+    def close(self) -> None:
+        self._inner.close()
+
     def open(self, batches: int = 10**6) -> None:
         self._gate.release(batches)
 
@@ -60,6 +63,9 @@ class CursedEncoder:
 
     def __init__(self, inner: TextEncoder) -> None:
         self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
     def encode(self, texts: Sequence[str]) -> list[Encoded]:
         if "cursed" in texts:
@@ -73,9 +79,8 @@ class Place:
 
     config: ServeConfig
     address: str
-    model: Model
+    models: Models
     engine: GatedEngine
-    pipeline: Pipeline
     metrics: Metrics
     strop: Any
 
@@ -83,7 +88,8 @@ class Place:
         return self.strop.Classify(pb.ClassifyRequest(texts=texts), timeout=timeout)
 
     def value(self, name: str, **labels: str) -> float | None:
-        return self.metrics.registry.get_sample_value(name, labels)
+        of = {"model": "tiny", "version": "3"} if name.startswith("strop_queue") else {}
+        return self.metrics.registry.get_sample_value(name, of | labels)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
@@ -110,21 +116,20 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     session, encoder = Session(bundle.model_file(bundle.variant())), bundle.text_encoder()
     engine = GatedEngine(OnnxEngine(session, layout, bundle.task))
     named = ("tiny", "3", "fp32", bundle.task, bundle.manifest.labels)
-    model = Model(*named, False, encoder, Instances([engine]), [(8, 0.008)])
-    metrics = Metrics(model.name, model.version, model.variant, model.provider, config.batch_tokens)
-    limits = Limits(config.batch_tokens, config.queue_texts, config.queue_tokens)
-    batcher = Batcher(limits, Forecast(1, model.measured), layout.computed)
-    pipeline = Pipeline(CursedEncoder(model.encoder), model.instances, batcher, metrics)
-    server = Server(model, config, pipeline, Calls(metrics))
+    model = Model(*named, False, CursedEncoder(encoder), Instances([engine]), [(8, 0.008)])
+    metrics = Metrics()
+    deployed = deploy(model, config, metrics.of(model.name, model.version))
+    models = Models(Catalogue([deployed]), Unchanged(), Calls(metrics))
+    server = Server(models, config)
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:
         try:
             stub = pb_grpc.StropStub(channel)
-            yield Place(config, address, model, engine, pipeline, metrics, stub)
+            yield Place(config, address, models, engine, metrics, stub)
         finally:
             engine.open()
             await server.drain()
-            await asyncio.to_thread(pipeline.close)
+            await deployed.retire()
 
 
 Scenario = Callable[[Place], Coroutine[Any, Any, None]]
@@ -270,7 +275,7 @@ def test_many_texts_are_spread_over_batches_and_answered_in_order(play: Play) ->
 def test_a_draining_server_refuses_new_calls_and_answers_the_old(play: Play) -> None:
     async def scenario(here: Place) -> None:
         plug = await here.plug()
-        here.pipeline.accepting = False
+        here.models.catalogue.accepting = False
         assert (await status(here.ask("good")))[0] == grpc.StatusCode.UNAVAILABLE
         assert here.value("strop_shed_total", reason="draining") == 1
         here.engine.open()
@@ -299,7 +304,7 @@ def test_what_nobody_foresaw_is_internal_and_leaks_nothing(
 def test_a_port_taken_between_check_and_start_is_still_an_input_error(play: Play) -> None:
     async def scenario(here: Place) -> None:
         config = replace(here.config, address=here.address)
-        late = Server(here.model, config, here.pipeline, Calls(here.metrics))
+        late = Server(here.models, config)
         with pytest.raises(InputError, match=f"--address {here.address}: .*choose another port"):
             await late.start()
 

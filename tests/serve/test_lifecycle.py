@@ -196,5 +196,8 @@ def test_a_ready_server_says_what_it_serves_and_where(
         server.address,
         f"http://{server.metrics_address}/metrics",
     ]
-    (line,) = server.errors.read_text().splitlines()
-    assert json.loads(line)["message"] == "draining"
+    assert [json.loads(line)["message"] for line in server.errors.read_text().splitlines()] == [
+        "a model is served",
+        "draining",
+        "a model is no longer served",
+    ]

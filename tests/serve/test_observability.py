@@ -30,6 +30,7 @@ from strop.serve.observe.metrics import Metrics
 Until = Callable[[Callable[[], Any]], Any]
 Start = Callable[..., Any]
 
+TINY = {"model": "tiny", "version": "3"}
 REQUEST = typed.ClassifyRequest(texts=["good film", "bad"])
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
@@ -38,7 +39,13 @@ TRACEPARENT = ("traceparent", f"00-{TRACE}-{PARENT}-01")
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics("tiny", "3", "fp32", "CPUExecutionProvider", 16)
+    return Metrics()
+
+
+class Nothing:
+    """No text waits."""
+
+    texts = tokens = 0
 
 
 DASHBOARD = importlib.resources.files("strop.serve.observe").joinpath("dashboard.json")
@@ -52,26 +59,32 @@ def batch_of(*tokens: int) -> Batch:
 
 
 def test_batch_fill_is_a_share_of_the_budget_and_a_longer_text_counts_as_full(metrics: Metrics) -> None:
-    value = metrics.registry.get_sample_value
-    metrics.computed(batch_of(4), 0.01)
+    def value(name: str) -> float | None:
+        return metrics.registry.get_sample_value(name, TINY)
+
+    tiny = metrics.of(**TINY)
+    tiny.served("fp32", "CPUExecutionProvider", Nothing(), batch_tokens=16)
+    tiny.computed(batch_of(4), 0.01)
     assert value("strop_batch_fill_sum") == 0.5
-    metrics.computed(batch_of(30), 0.01)
+    tiny.computed(batch_of(30), 0.01)
     assert value("strop_batch_fill_sum") == 1.5
     assert value("strop_batch_padding_share_sum") == pytest.approx(4 / 8 + 2 / 32)
 
 
 def test_an_answer_that_is_too_late_has_no_slack_but_does_not_lower_the_sum(metrics: Metrics) -> None:
     value = metrics.registry.get_sample_value
-    metrics.slack(0.25)
-    metrics.slack(-1.0)
-    assert value("strop_deadline_slack_seconds_bucket", {"le": "0.0"}) == 1
-    assert value("strop_deadline_slack_seconds_sum") == 0.25
+    metrics.of(**TINY).slack(0.25)
+    metrics.of(**TINY).slack(-1.0)
+    assert value("strop_deadline_slack_seconds_bucket", TINY | {"le": "0.0"}) == 1
+    assert value("strop_deadline_slack_seconds_sum", TINY) == 0.25
 
 
 def test_a_forecast_is_off_by_as_much_either_way(metrics: Metrics) -> None:
-    metrics.forecast_error(0.002)
-    metrics.forecast_error(-0.002)
-    assert metrics.registry.get_sample_value("strop_forecast_error_seconds_sum") == pytest.approx(0.004)
+    metrics.of(**TINY).forecast_error(0.002)
+    metrics.of(**TINY).forecast_error(-0.002)
+    assert metrics.registry.get_sample_value("strop_forecast_error_seconds_sum", TINY) == pytest.approx(
+        0.004
+    )
 
 
 def test_the_event_loop_is_watched_while_the_server_runs(server: Any, until: Until) -> None:

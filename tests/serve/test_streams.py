@@ -21,7 +21,10 @@ from strop.serve.config import ServeConfig
 from strop.serve.core import Answer, Priority, Query, Timings
 from strop.serve.errors import QueueFullError
 from strop.serve.inference.model import Model
-from strop.serve.process.server import metrics_of
+from strop.serve.observe.metrics import Metrics
+from strop.serve.repository.catalogue import Catalogue
+from strop.serve.repository.deployed import Deployed
+from strop.serve.repository.finder import Finder, Unchanged
 from strop.serve.wire.calls import Calls
 from strop.serve.wire.open_inference import OpenInference
 from strop.serve.wire.registration import register
@@ -33,7 +36,6 @@ class ScriptedPipeline:
     """Answers a query once the test lets its first text go, and refuses the text "full"."""
 
     def __init__(self, model: Model) -> None:
-        self.ready = True
         self.queries: list[Query] = []
         self.cancelled: list[str] = []
         self._model = model
@@ -67,11 +69,13 @@ class ScriptedPipeline:
 
 @asynccontextmanager
 async def place(model: Model, config: ServeConfig) -> AsyncIterator[SimpleNamespace]:
-    metrics = metrics_of(model, config)
+    metrics = Metrics()
     calls, pipeline = Calls(metrics), ScriptedPipeline(model)
     server = grpc.aio.server()
-    register(OpenInference(model, pipeline, calls, max_texts=8), server)
-    register(Typed(model, pipeline, calls), server)
+    catalogue = Catalogue([Deployed(model, pipeline, metrics.of(model.name, model.version))])
+    finder = Finder(catalogue, Unchanged())
+    register(OpenInference(catalogue, finder, Unchanged(), calls, max_texts=8), server)
+    register(Typed(finder, calls), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -100,7 +104,7 @@ Play = Callable[[Callable[[SimpleNamespace], Coroutine[Any, Any, None]]], None]
 def play(tiny_bundle: Path) -> Play:
     """Runs a scenario against services of its own."""
     config = ServeConfig(tiny_bundle)
-    model = Model.load(config)
+    model = Model.load(tiny_bundle, config)
 
     def run(scenario: Callable[[SimpleNamespace], Coroutine[Any, Any, None]]) -> None:
         async def main() -> None:

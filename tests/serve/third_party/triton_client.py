@@ -81,7 +81,7 @@ def check_statistics(client):
 def check_repository(client):
     index = client.get_model_repository_index(as_json=True)
     assert index == {"models": [{"name": "tiny", "version": "3", "state": "READY"}]}
-    assert "one bundle" in refused("UNIMPLEMENTED", client.load_model, "huge")
+    assert "--model-control explicit" in refused("UNIMPLEMENTED", client.load_model, "huge")
     refused("UNIMPLEMENTED", client.unload_model, "tiny")
 
 

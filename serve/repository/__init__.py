@@ -1,0 +1,1 @@
+"""Which versions of which models are served: where they come from, what is loaded, who gets which."""

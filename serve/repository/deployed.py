@@ -1,0 +1,107 @@
+"""A version of a model that answers calls, until it is retired."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+from ..config import ServeConfig
+from ..core import Answer, Query
+from ..inference.model import Model
+from ..inference.pipeline import Pipeline
+from ..observe.model_metrics import ModelMetrics
+from ..scheduling.batcher import Batcher, Limits
+from ..scheduling.forecast import Forecast
+from ..scheduling.queue import WorkQueue
+from .key import Key
+
+Answered = Callable[[Model, Answer], None]
+"""Hears of every answer of a model, in the task of its call."""
+
+
+class Answers(Protocol):
+    """What computes an answer: a ``Pipeline``, or a fake in a test."""
+
+    queue: WorkQueue
+    """What waits."""
+
+    async def answer(self, query: Query) -> Answer:
+        """Score the query's texts in time; raises a ``RequestError`` that says why it won't."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is queued and end the threads; blocks until they have ended."""
+        ...
+
+
+class Deployed:
+    """A model with the pipeline that answers for it, and the calls that it is in the middle of."""
+
+    def __init__(self, model: Model, pipeline: Answers, metrics: ModelMetrics) -> None:
+        self.key = Key(model.name, model.version)
+        self.model = model
+        self.metrics = metrics
+        self.used = time.monotonic()
+        """When it was last asked."""
+        self._pipeline = pipeline
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        """Count a call to it while the block runs, and whether it failed."""
+        self.used = started = time.monotonic()
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            yield
+        except BaseException:
+            self.metrics.failed(time.monotonic() - started)
+            raise
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+    async def answer(self, query: Query) -> Answer:
+        """Score the query's texts in time; raises a ``RequestError`` that says why it won't."""
+        return await self._pipeline.answer(query)
+
+    async def retire(self) -> None:
+        """Finish the calls to it, end its threads and give its memory back.
+
+        No call may find it any more.
+        """
+        await self._idle.wait()
+        await asyncio.to_thread(self._pipeline.close)
+        self.metrics.gone(self._pipeline.queue)
+        self.model.instances.close()
+
+
+def deploy(
+    model: Model, config: ServeConfig, metrics: ModelMetrics, answered: Answered | None = None
+) -> Deployed:
+    """Start to answer for a model; must be called on the running event loop."""
+    limits = Limits(
+        config.batch_tokens,
+        config.queue_texts,
+        config.queue_tokens,
+        config.most_texts,
+        config.max_padding,
+    )
+    forecast = Forecast(len(model.instances), model.measured)
+    batcher = Batcher(limits, forecast, model.layout.computed)
+    pipeline = Pipeline(
+        model.encoder,
+        model.instances,
+        batcher,
+        metrics,
+        answered=partial(answered, model) if answered else None,
+        nice=config.nice,
+        mask=model.mask,
+    )
+    metrics.served(model.variant, model.provider, pipeline.queue, config.batch_tokens)
+    return Deployed(model, pipeline, metrics)

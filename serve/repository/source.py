@@ -1,0 +1,159 @@
+"""Where bundles lie: one bundle, a folder of them, or any place that fsspec reaches."""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from strop.errors import InputError
+from strop.export.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, read_manifest
+from strop.host import default_cache
+from strop.staging import staged
+
+from .key import Key
+
+# What a folder of the repository may be called, and hence a model and its version.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+class Source(Protocol):
+    """A place of bundles; its methods block."""
+
+    def versions(self) -> dict[Key, str]:
+        """The versions that are there, each with a fingerprint of its manifest.
+
+        ``InputError`` when the place can't be read at all.
+        """
+        ...
+
+    def fetch(self, key: Key) -> Path:
+        """A folder on this machine with the bundle; ``InputError`` when it can't be had."""
+        ...
+
+
+def source_of(place: str) -> Source:
+    """The source at a path or URL: a bundle, or else a repository of ``name/version/`` bundles."""
+    if "://" in place:
+        return Remote(place, default_cache() / "bundles")
+    root = Path(place)
+    return OneBundle(root) if (root / MANIFEST_FILE).is_file() or not _has_bundles(root) else Folder(root)
+
+
+class OneBundle:
+    """A bundle that is served by the name and version of its manifest."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def versions(self) -> dict[Key, str]:
+        """The one."""
+        manifest = read_manifest(self._root)
+        return {
+            Key(manifest.name, manifest.version): _fingerprint((self._root / MANIFEST_FILE).read_bytes())
+        }
+
+    def fetch(self, key: Key) -> Path:
+        """Where it is."""
+        return self._root
+
+
+class Folder:
+    """Bundles at ``root/name/version``."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def versions(self) -> dict[Key, str]:
+        """Every folder two levels down that has a manifest."""
+        if not self._root.is_dir():
+            raise InputError(f"the model repository {self._root} is not a folder; name one")
+        return {
+            Key(path.parent.parent.name, path.parent.name): _fingerprint(path.read_bytes())
+            for path in sorted(self._root.glob(f"*/*/{MANIFEST_FILE}"))
+            if NAME.fullmatch(path.parent.parent.name) and NAME.fullmatch(path.parent.name)
+        }
+
+    def fetch(self, key: Key) -> Path:
+        """Where it is."""
+        return self._root / key.name / key.version
+
+
+class Remote:
+    """Bundles at ``url/name/version``, copied to a cache before they are opened.
+
+    What is copied is what the manifest lists, and its names may not leave the bundle's folder.
+    """
+
+    def __init__(self, url: str, cache: Path) -> None:
+        self._url = url.rstrip("/")
+        try:
+            import fsspec
+        except ModuleNotFoundError as error:
+            raise InputError(f"{url} needs fsspec; pip install 'strop[remote]'") from error
+        try:
+            self._files: Any
+            self._files, self._root = fsspec.core.url_to_fs(self._url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise InputError(f"{url} can't be opened: {error}") from error
+        self._cache = cache / hashlib.sha256(self._url.encode()).hexdigest()[:16]
+
+    def versions(self) -> dict[Key, str]:
+        """Every folder two levels down that has a manifest."""
+        try:
+            return {
+                Key(name, version): _fingerprint(self._files.cat_file(f"{path}/{MANIFEST_FILE}"))
+                for name, above in self._folders(self._root)
+                for version, path in self._folders(above)
+                if self._files.exists(f"{path}/{MANIFEST_FILE}")
+            }
+        except OSError as error:
+            raise InputError(f"the model repository {self._url} can't be read: {error}") from error
+
+    def fetch(self, key: Key) -> Path:
+        """The bundle in the cache, copied if it isn't there; only whole ones are."""
+        there = f"{self._root}/{key.name}/{key.version}"
+        try:
+            manifest = self._files.cat_file(f"{there}/{MANIFEST_FILE}")
+            place = self._cache / key.name / f"{key.version}-{_fingerprint(manifest)[:16]}"
+            if not place.exists():
+                with staged(place) as stage:
+                    self._copy(there, manifest, stage)
+        except OSError as error:
+            raise InputError(f"{self._url}/{key.name}/{key.version} can't be copied: {error}") from error
+        return place
+
+    def _copy(self, there: str, manifest: bytes, stage: Path) -> None:
+        (stage / MANIFEST_FILE).write_bytes(manifest)
+        if self._files.exists(f"{there}/{SIGNATURE_FILE}"):
+            (stage / SIGNATURE_FILE).write_bytes(self._files.cat_file(f"{there}/{SIGNATURE_FILE}"))
+        for name, entry in read_manifest(stage).files.items():
+            inside = PurePosixPath(name)
+            if inside.is_absolute() or ".." in inside.parts:
+                raise InputError(f"{name!r} in the manifest of {there} lies outside the bundle")
+            free = shutil.disk_usage(stage).free
+            if entry.bytes > free:
+                raise InputError(
+                    f"{name} of {there} has {entry.bytes} bytes and {free} are free; make room"
+                )
+            (stage / inside).parent.mkdir(parents=True, exist_ok=True)
+            self._files.get_file(f"{there}/{name}", str(stage / inside))
+
+    def _folders(self, above: str) -> list[tuple[str, str]]:
+        """Folders by name and path; in a listing over HTTP any link may be one."""
+        found = []
+        for entry in self._files.ls(above, detail=True):
+            path = entry["name"].rstrip("/")
+            name = path.rpartition("/")[2]
+            if NAME.fullmatch(name) and (entry["type"] == "directory" or entry["name"].endswith("/")):
+                found.append((name, path))
+        return sorted(found)
+
+
+def _has_bundles(root: Path) -> bool:
+    """Whether it looks like a repository: an empty folder is one, too."""
+    return root.is_dir() and (any(root.glob(f"*/*/{MANIFEST_FILE}")) or not any(root.iterdir()))
+
+
+def _fingerprint(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()
