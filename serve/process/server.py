@@ -25,12 +25,14 @@ from ..observe.lag import sampled
 from ..observe.loads import Loads
 from ..observe.metrics import Metrics
 from ..observe.page import MetricsPage
+from ..observe.routing import Routing
 from ..observe.spending import counted
 from ..repository.catalogue import Catalogue
 from ..repository.controller import Controller
 from ..repository.deployed import Deployed, deploy
 from ..repository.finder import Finder, ModelControl
 from ..repository.loader import Loader
+from ..repository.router import Router
 from ..repository.source import source_of
 from ..wire.calls import Calls
 from ..wire.open_inference import OpenInference
@@ -80,6 +82,7 @@ class Models:
     """What is served, who changes that, and the calls to it."""
 
     catalogue: Catalogue
+    finder: Finder
     control: ModelControl
     calls: Calls
 
@@ -91,16 +94,19 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
         answered = tracing.answered if tracing else None
 
         def deployed(model: Model) -> Deployed:
-            return deploy(model, config, metrics.of(model.name, model.version), answered)
+            return deploy(model, config, metrics.of(model.name, model.version), answered, router)
 
         catalogue = Catalogue()
+        router = Router(catalogue, Routing(metrics.registry))
         loads, loader = Loads(metrics.registry), Loader(config)
-        controller = Controller(source_of(config.bundle), catalogue, loader, deployed, config, loads)
+        controller = Controller(
+            source_of(config.bundle), catalogue, loader, deployed, config, loads, router
+        )
         try:
             await controller.start()
             calls = Calls(metrics, tracing.start_span) if tracing else Calls(metrics)
-            async with controller.polling():
-                yield Models(catalogue, controller, calls)
+            async with controller.polling(), router.watching():
+                yield Models(catalogue, Finder(catalogue, controller, router), controller, calls)
         finally:
             await controller.close()
 
@@ -164,11 +170,9 @@ class Server:
                 ("grpc.server.max_pending_requests_hard_limit", 2 * config.accept_backlog),
             ]
         )
-        catalogue, control = models.catalogue, models.control
-        finder = Finder(catalogue, control)
         most = config.queue_texts // 2
-        register(OpenInference(catalogue, finder, control, calls, most), self._server)
-        register(Typed(finder, calls), self._server)
+        register(OpenInference(models.catalogue, models.finder, models.control, calls, most), self._server)
+        register(Typed(models.finder, calls), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
             [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server

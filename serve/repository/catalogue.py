@@ -91,7 +91,7 @@ class Catalogue:
 
     def resolve(self, name: str, version: str = "") -> Key:
         """The version that a call for these would go to; raises as ``find`` does."""
-        key = Key(name or self._only_name(), version)
+        key = Key(name or self._require_only_name(), version)
         if key in self._deployed:
             return key
         if not version and key.name in self._latest:
@@ -113,9 +113,14 @@ class Catalogue:
             raise self._missing(Key(name, version))
         return found
 
-    def _only_name(self) -> str:
-        if len(self._latest) == 1:
-            return next(iter(self._latest))
+    @property
+    def only_name(self) -> str | None:
+        """Of the model that is served, if it is one."""
+        return next(iter(self._latest)) if len(self._latest) == 1 else None
+
+    def _require_only_name(self) -> str:
+        if self.only_name is not None:
+            return self.only_name
         known = ", ".join(self.names)
         raise InvalidArgumentError(f"no model is named; ask for one of: {known}" if known else NOTHING)
 

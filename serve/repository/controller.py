@@ -24,6 +24,8 @@ from .loader import Loader
 from .options import RepositoryOptions
 from .policy import plan
 from .room import Tenant, make_room
+from .router import Router
+from .routes import read_routes
 from .source import Source
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Controller:
         deploy: Deploy,
         options: RepositoryOptions,
         loads: Loads,
+        router: Router,
     ) -> None:
         self._source = source
         self._catalogue = catalogue
@@ -52,6 +55,8 @@ class Controller:
         self._deploy = deploy
         self._options = options
         self._loads = loads
+        self._router = router
+        self._routes_read: tuple[int, int] | None = None
         self._turn = asyncio.Lock()
         self._loaded: dict[Key, str] = {}
         self._failed: dict[Key, str] = {}
@@ -68,6 +73,7 @@ class Controller:
         Raises ``InputError`` when the source can't be read, and what kept a model from being loaded
         when it was the only one.
         """
+        await self._read_routes()
         found = await self._aside(self._source.versions)
         if missing := self._asked - {key.name for key in found}:
             raise InputError(f"--load names {', '.join(sorted(missing))}; there is no such model")
@@ -78,8 +84,8 @@ class Controller:
 
     @contextlib.asynccontextmanager
     async def polling(self) -> AsyncIterator[None]:
-        """Follow the source while the block runs, if the options say so."""
-        if self._options.model_control != "poll":
+        """Follow the source and the routes while the block runs, as the options say."""
+        if self._options.model_control != "poll" and self._options.routes is None:
             yield
             return
         poll = asyncio.create_task(self._poll())
@@ -154,15 +160,34 @@ class Controller:
             raise UnfitModelError(str(error)) from error
 
     def _choose(self, found: Collection[Key]) -> set[Key]:
-        return self._options.policy.choose(found)
+        routed = {Key(name, one) for name, route in self._router.routes.items() for one in route.versions}
+        return self._options.policy.choose(found, routed)
 
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(self._options.poll_seconds)
             try:
-                _log(await self._follow(await self._aside(self._source.versions)))
+                changed = await self._read_routes()
+                if changed or self._options.model_control == "poll":
+                    _log(await self._follow(await self._aside(self._source.versions)))
             except InputError as error:
-                log.warning("the model repository can't be read: %s", error)
+                log.warning("it stays as it is: %s", error)
+
+    async def _read_routes(self) -> bool:
+        """Follow the routes if their file has changed, and say so; ``InputError`` if they are wrong."""
+        path = self._options.routes
+        if path is None:
+            return False
+        try:
+            stat = await self._aside(path.stat)
+        except OSError as error:
+            raise InputError(f"--routes {path} can't be read: {error}") from error
+        read = (stat.st_mtime_ns, stat.st_size)
+        if read == self._routes_read:
+            return False
+        self._routes_read = read  # before it is read: a wrong one is told once
+        self._router.follow(await self._aside(read_routes, path))
+        return True
 
     async def _follow(self, found: dict[Key, str]) -> dict[Key, StropError]:
         """Load and unload until the options' choice of what was found is served; returns what failed."""
@@ -198,6 +223,7 @@ class Controller:
             log.exception("a model can't be loaded", extra={"facts": key._asdict()})
             return self._fail(key, mark, StropError(f"{type(error).__name__}: {error}"))
         old = self._catalogue.put(self._deploy(model))
+        self._router.forget(key.name)
         self._loaded[key] = mark
         self._failed.pop(key, None)
         if old is not None:

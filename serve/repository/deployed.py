@@ -36,39 +36,76 @@ class Answers(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Who hears how calls went: a ``Router``."""
+
+    def ended(self, deployed: "Deployed", seconds: float, error: BaseException | None) -> None:
+        """A call to a version ended, well or with ``error``."""
+        ...
+
+    def answered(self, deployed: "Deployed", query: Query, answer: Answer) -> None:
+        """A version answered a query."""
+        ...
+
+
 class Deployed:
     """A model with the pipeline that answers for it, and the calls that it is in the middle of."""
 
-    def __init__(self, model: Model, pipeline: Answers, metrics: ModelMetrics) -> None:
+    def __init__(
+        self,
+        model: Model,
+        pipeline: Answers,
+        metrics: ModelMetrics,
+        observer: Observer | None = None,
+    ) -> None:
         self.key = Key(model.name, model.version)
         self.model = model
         self.metrics = metrics
         self.used = time.monotonic()
         """When it was last asked."""
         self._pipeline = pipeline
+        self._observer = observer
         self._in_flight = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
-        """Count a call to it while the block runs, and whether it failed."""
+        """Count a call to it while the block runs, and tell how it went."""
         self.used = started = time.monotonic()
+        error: BaseException | None = None
+        try:
+            with self.held():
+                yield
+        except BaseException as raised:
+            error = raised
+            self.metrics.failed(time.monotonic() - started)
+            raise
+        finally:
+            if self._observer is not None:
+                self._observer.ended(self, time.monotonic() - started, error)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep it from being retired while the block runs."""
         self._in_flight += 1
         self._idle.clear()
         try:
             yield
-        except BaseException:
-            self.metrics.failed(time.monotonic() - started)
-            raise
         finally:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
 
-    async def answer(self, query: Query) -> Answer:
-        """Score the query's texts in time; raises a ``RequestError`` that says why it won't."""
-        return await self._pipeline.answer(query)
+    async def answer(self, query: Query, *, seen: bool = True) -> Answer:
+        """Score the query's texts in time; raises a ``RequestError`` that says why it won't.
+
+        What is not ``seen`` by a caller is not told to the observer.
+        """
+        answer = await self._pipeline.answer(query)
+        if seen and self._observer is not None:
+            self._observer.answered(self, query, answer)
+        return answer
 
     async def retire(self) -> None:
         """Finish the calls to it, end its threads and give its memory back.
@@ -82,7 +119,11 @@ class Deployed:
 
 
 def deploy(
-    model: Model, config: ServeConfig, metrics: ModelMetrics, answered: Answered | None = None
+    model: Model,
+    config: ServeConfig,
+    metrics: ModelMetrics,
+    answered: Answered | None = None,
+    observer: Observer | None = None,
 ) -> Deployed:
     """Start to answer for a model; must be called on the running event loop."""
     limits = Limits(
@@ -104,4 +145,4 @@ def deploy(
         mask=model.mask,
     )
     metrics.served(model.variant, model.provider, pipeline.queue, config.batch_tokens)
-    return Deployed(model, pipeline, metrics)
+    return Deployed(model, pipeline, metrics, observer)

@@ -1,6 +1,7 @@
 """The options of ``strop serve`` that say which models are served, and when that changes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Group, Parameter
@@ -24,12 +25,16 @@ class RepositoryOptions:
     changed; explicit, when a caller asks for it with RepositoryModelLoad and Unload. A new version is
     checked and warmed up beside the old one, which answers until then and finishes its calls."""
     poll_seconds: Option[float] = 5.0
-    """How often poll looks."""
+    """How often poll looks, and whether --routes has changed."""
     versions: Option[str] = "latest:1"
     """Which versions of each model: latest:2, all, or listed:3,5. A call that names no version gets the
     latest of them."""
     load: Option[tuple[str, ...]] = ()
     """With explicit, the models that are loaded at the start; by default none."""
+    routes: Option[Path | None] = None
+    """A TOML file that says which versions answer calls that name none: aliases, weights, a shadow, and
+    when a version loses its share. It is read again when it changes; what it names is loaded whatever
+    --versions says."""
     load_on_request: Annotated[bool, Parameter(group=GROUP, negative="")] = False
     """Load a model when it is first asked for; that call waits for it. For more models than memory
     holds, with --models-megabytes."""

@@ -135,6 +135,11 @@ def seconds_left(context: Context) -> float:
     return float("inf") if left is None else left
 
 
+def route_key(context: Context) -> str:
+    """What keeps a caller with one version of a model whose calls are shared out, or nothing."""
+    return str(dict(context.invocation_metadata() or ()).get("x-route-key", ""))
+
+
 def _facts(service: str, method: str, request: object, context: Context) -> Facts:
     """Which call it is: asked only when a line is logged about it."""
     facts = {"service": service, "method": method}

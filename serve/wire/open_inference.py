@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 from weakref import WeakKeyDictionary
 
@@ -16,7 +17,7 @@ from ..inference.model import Model
 from ..repository.catalogue import Catalogue, State
 from ..repository.deployed import Deployed
 from ..repository.finder import Finder, ModelControl
-from .calls import Calls, counted, seconds_left
+from .calls import Calls, counted, route_key, seconds_left
 from .describe import configuration, metadata, statistics
 from .infer_reply import ReplyWriter
 from .infer_request import RequestReader, read_outputs
@@ -91,7 +92,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelReadyRequest, context: Context
     ) -> pb.ModelReadyResponse:
         """True for a served model until the server drains; false for any other."""
-        known = self._catalogue.has(request.name, request.version)
+        known = self._models.has(request.name, request.version)
         return pb.ModelReadyResponse(ready=known and self._catalogue.ready)
 
     @counted
@@ -182,7 +183,8 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     async def _infer(
         self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse
     ) -> None:
-        deployed = await self._models.find(request.model_name, request.model_version)
+        sticky = partial(route_key, context)
+        deployed = await self._models.find(request.model_name, request.model_version, sticky)
         with deployed.call():
             tensors, model = self._tensors_of(deployed), deployed.model
             outputs = read_outputs(request, model.task)

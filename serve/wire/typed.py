@@ -1,6 +1,7 @@
 """The typed service strop.v1.Strop: texts in; what the model's task makes of them out."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import grpc
@@ -14,7 +15,7 @@ from ..core import Priority, Query
 from ..errors import InvalidArgumentError
 from ..repository.finder import Finder
 from .answers import CALLS, AnyRequest
-from .calls import Calls, counted, seconds_left
+from .calls import Calls, counted, route_key, seconds_left
 from .infer_reply import microseconds
 from .stream import Stream
 
@@ -52,7 +53,7 @@ class Typed(pb_grpc.StropServicer):
             seconds = seconds_left(context)
             if message.timeout_us:
                 seconds = min(seconds, message.timeout_us / 1e6)
-            response = await self._answer("Classify", message.request, seconds, context.peer())
+            response = await self._answer("Classify", message.request, seconds, context)
             return pb.ClassifyStreamResponse(id=message.id, response=response)
 
         await Stream(self, "ClassifyStream", context, answer, _failed, in_order=False).run()
@@ -88,11 +89,11 @@ class Typed(pb_grpc.StropServicer):
         return reply
 
     async def _reply(self, name: str, request: AnyRequest, context: Context) -> Any:
-        return await self._answer(name, request, seconds_left(context), context.peer())
+        return await self._answer(name, request, seconds_left(context), context)
 
-    async def _answer(self, name: str, request: AnyRequest, seconds: float, client: str) -> Any:
+    async def _answer(self, name: str, request: AnyRequest, seconds: float, context: Context) -> Any:
         """The response of a call that the model's task must be for."""
-        deployed = await self._models.find(request.model, request.version)
+        deployed = await self._models.find(request.model, request.version, partial(route_key, context))
         with deployed.call():
             model = deployed.model
             if model.task.call != name:
@@ -107,7 +108,7 @@ class Typed(pb_grpc.StropServicer):
                 call.texts(model, request),
                 seconds=seconds,
                 priority=PRIORITIES[request.priority],
-                client=client,
+                client=context.peer(),
                 refuse_long=request.on_long == pb.ON_LONG_REFUSE,
             )
             answer = await deployed.answer(query)

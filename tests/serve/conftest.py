@@ -47,10 +47,10 @@ def write_tokenizer(path: Path) -> None:
     tokenizer.save(str(path))
 
 
-def write_graph(path: Path, rounds: int) -> None:
-    """Logits of a segment: the sum of its tokens' rows in a table; ``rounds`` only take time."""
+def write_graph(path: Path, rounds: int, sign: int) -> None:
+    """Logits of a segment: ``sign`` times the sum of its tokens' rows; ``rounds`` only take time."""
     # In 64ths, so that sums are exact and no answer depends on what shares its batch.
-    table = np.round(np.random.default_rng(7).normal(size=(len(WORDS), len(LABELS))) * 64) / 64
+    table = sign * np.round(np.random.default_rng(7).normal(size=(len(WORDS), len(LABELS))) * 64) / 64
     tokens, slots, count = ["batch", "tokens"], ["rows", "slots"], ["sequences"]
     constants = {
         "table": table.astype(np.float32),
@@ -114,11 +114,11 @@ def write_graph(path: Path, rounds: int) -> None:
     onnx.save(model, str(path))
 
 
-def write_bundle(root: Path, rounds: int = 0) -> Path:
+def write_bundle(root: Path, rounds: int = 0, sign: int = 1) -> Path:
     """A bundle whose golden answers come from running it."""
     graph = root / "variants" / "fp32" / "model.onnx"
     graph.parent.mkdir(parents=True)
-    write_graph(graph, rounds)
+    write_graph(graph, rounds, sign)
     write_tokenizer(root / "tokenizer.json")
     encoder, session = TextEncoder(root / "tokenizer.json", MAX_TOKENS), Session(graph)
     sequences = [encoded.ids for encoded in encoder.encode(GOLDEN_TEXTS)]
@@ -172,6 +172,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slow_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same answers, at some tenths of a second a batch."""
     return write_bundle(tmp_path_factory.mktemp("bundles") / "slow", rounds=300)
+
+
+@pytest.fixture(scope="session")
+def contrary_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny bundle's opposite: it likes what the other doesn't."""
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "contrary", sign=-1)
 
 
 def until(condition: Callable[[], Any]) -> Any:

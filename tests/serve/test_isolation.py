@@ -24,7 +24,7 @@ from strop.serve.observe.metrics import Metrics
 from strop.serve.process.server import Models, Server
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import deploy
-from strop.serve.repository.finder import Unchanged
+from strop.serve.repository.finder import Finder, Unchanged
 from strop.serve.wire.calls import Calls
 from strop.tasks import Outputs
 
@@ -119,7 +119,8 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     model = Model(*named, False, CursedEncoder(encoder), Instances([engine]), [(8, 0.008)])
     metrics = Metrics()
     deployed = deploy(model, config, metrics.of(model.name, model.version))
-    models = Models(Catalogue([deployed]), Unchanged(), Calls(metrics))
+    catalogue = Catalogue([deployed])
+    models = Models(catalogue, Finder(catalogue, Unchanged()), Unchanged(), Calls(metrics))
     server = Server(models, config)
     address = await server.start()
     async with grpc.aio.insecure_channel(address) as channel:

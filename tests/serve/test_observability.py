@@ -100,8 +100,13 @@ def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
             yield variable["query"]["query"]
 
 
-def test_the_dashboard_shows_every_metric_and_no_other(start_server: Start, tiny_bundle: Path) -> None:
-    server = start_server(tiny_bundle, "--workers", "2", "--dollars-per-hour", "0.36")
+def test_the_dashboard_shows_every_metric_and_no_other(
+    start_server: Start, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    routes = tmp_path / "routes.toml"
+    routes.write_text("[tiny]\nweights = { 3 = 1 }")
+    options = ("--workers", "2", "--dollars-per-hour", "0.36", "--routes", str(routes))
+    server = start_server(tiny_bundle, *options)
     with grpc.insecure_channel(server.address) as channel:
         typed_grpc.StropStub(channel).Classify(REQUEST)
     sampled = {name for name, _ in server.metrics()}

@@ -12,90 +12,18 @@ from typing import Any
 import grpc
 import pytest
 
+from strop.errors import InputError
 from strop.proto import open_inference_pb2 as oip
-from strop.proto import open_inference_pb2_grpc as oip_grpc
-from strop.proto import strop_pb2 as pb
-from strop.proto import strop_pb2_grpc as pb_grpc
+from strop.serve.repository.key import Key
+from strop.serve.repository.source import Remote
 
-Start = Callable[..., Any]
+Publish = Callable[..., Path]
 Until = Callable[[Callable[[], Any]], Any]
-TEXTS = ["good film"]
 
 
-def publish(
-    bundle: Path, repository: Path, name: str, version: str, *, without: str = "", **fields: Any
-) -> Path:
-    """Copy a bundle to its place in the repository, at once, as name and version; or but for a file."""
-    stage, place = repository / f".{name}-{version}", repository / name / version
-    shutil.copytree(bundle, stage)
-    manifest = json.loads((stage / "manifest.json").read_text())
-    manifest |= {"name": name, "version": version, **fields}
-    (stage / "manifest.json").write_text(json.dumps(manifest))
-    if without:
-        (stage / without).unlink()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return stage.rename(place)
-
-
-class Client:
-    """Both protocols on one channel."""
-
-    def __init__(self, address: str) -> None:
-        self.channel = grpc.insecure_channel(address)
-        self._strop = pb_grpc.StropStub(self.channel)
-        self.oip = oip_grpc.GRPCInferenceServiceStub(self.channel)
-
-    def classify(self, model: str = "", version: str = "", **facts: Any) -> pb.ClassifyResponse:
-        request = pb.ClassifyRequest(model=model, version=version, texts=TEXTS)
-        return self._strop.Classify(request, timeout=30, **facts)
-
-    def fails(self, model: str = "", version: str = "") -> tuple[grpc.StatusCode, str]:
-        with pytest.raises(grpc.RpcError) as raised:
-            self.classify(model, version)
-        return raised.value.code(), raised.value.details()
-
-    def index(self) -> dict[tuple[str, str], tuple[str, str]]:
-        models = self.oip.RepositoryIndex(oip.RepositoryIndexRequest()).models
-        return {(one.name, one.version): (one.state, one.reason) for one in models}
-
-    def ready(self) -> list[tuple[str, str]]:
-        return [key for key, (state, _) in self.index().items() if state == "READY"]
-
-    def load(self, name: str) -> None:
-        self.oip.RepositoryModelLoad(oip.RepositoryModelLoadRequest(model_name=name))
-
-    def unload(self, name: str) -> None:
-        self.oip.RepositoryModelUnload(oip.RepositoryModelUnloadRequest(model_name=name))
-
-
-@pytest.fixture
-def repository(tiny_bundle: Path, tmp_path: Path) -> Path:
-    root = tmp_path / "repository"
-    root.mkdir()
-    publish(tiny_bundle, root, "films", "1")
-    publish(tiny_bundle, root, "tweets", "9")
-    return root
-
-
-@pytest.fixture
-def client(start_server: Start, repository: Path) -> Iterator[Callable[..., Client]]:
-    """Starts a server on the repository and connects to it."""
-    clients: list[Client] = []
-
-    def connect(*options: str, place: str | None = None) -> Client:
-        server = start_server(place or repository, *options)
-        clients.append(Client(server.address))
-        clients[-1].server = server
-        return clients[-1]
-
-    yield connect
-    for one in clients:
-        one.channel.close()
-
-
-def test_several_models_answer_by_name_and_version(client, repository: Path, tiny_bundle: Path):
-    publish(tiny_bundle, repository, "films", "10")
-    publish(tiny_bundle, repository, "films", "2")
+def test_several_models_answer_by_name_and_version(client, publish: Publish):
+    publish("films", "10")
+    publish("films", "2")
     here = client("--versions", "latest:2")
     assert here.ready() == [("films", "2"), ("films", "10"), ("tweets", "9")]
     assert here.classify("films").version == "10"
@@ -123,14 +51,14 @@ def test_several_models_answer_by_name_and_version(client, repository: Path, tin
 
 
 def test_a_new_version_takes_over_under_load_and_no_call_fails(
-    client, repository: Path, tiny_bundle: Path, until: Until
+    client, repository: Path, publish: Publish, until: Until
 ):
     here = client("--model-control", "poll", "--poll-seconds", "0.1")
     seen: list[str] = []
     stop = threading.Event()
 
     def ask() -> None:
-        one = Client(here.server.address)
+        one = type(here)(here.server.address)
         while not stop.is_set():
             seen.append(one.classify("films").version)
         one.channel.close()
@@ -140,7 +68,7 @@ def test_a_new_version_takes_over_under_load_and_no_call_fails(
         thread.start()
     try:
         for version in ("2", "3"):
-            publish(tiny_bundle, repository, "films", version)
+            publish("films", version)
             until(lambda: seen and seen[-1] == version)  # noqa: B023
     finally:
         stop.set()
@@ -156,10 +84,10 @@ def test_a_new_version_takes_over_under_load_and_no_call_fails(
 
 
 def test_a_version_that_fails_its_checks_stays_out_and_says_why(
-    client, repository: Path, tiny_bundle: Path, until: Until
+    client, repository: Path, publish: Publish, until: Until
 ):
     here = client("--model-control", "poll", "--poll-seconds", "0.1")
-    bad = publish(tiny_bundle, repository, "films", "2", without="tokenizer.json")
+    bad = publish("films", "2", without="tokenizer.json")
     until(lambda: ("films", "2") in here.index() and here.index()["films", "2"][0] == "UNAVAILABLE")
     assert "tokenizer.json is missing from the bundle" in here.index()["films", "2"][1]
     assert here.classify("films").version == "1"
@@ -169,7 +97,7 @@ def test_a_version_that_fails_its_checks_stays_out_and_says_why(
     assert here.server.metric("strop_model_load_failures_total", model="films", version="2") == 1
 
     shutil.rmtree(bad)
-    publish(tiny_bundle, repository, "films", "2", provenance={"again": True})
+    publish("films", "2", provenance={"again": True})
     until(lambda: here.classify("films").version == "2")
 
 
@@ -181,12 +109,12 @@ def test_a_folder_that_says_another_name_than_its_manifest_is_refused(client, re
     assert "says that it is tweets 9; rename its folders to tweets/9" in reason
 
 
-def test_callers_load_and_unload_where_they_may(client, repository: Path, tiny_bundle: Path):
+def test_callers_load_and_unload_where_they_may(client, repository: Path, publish: Publish):
     here = client("--model-control", "explicit", "--load", "tweets")
     assert here.ready() == [("tweets", "9")]
     here.load("films")
     assert here.classify("films").version == "1"
-    publish(tiny_bundle, repository, "films", "2")
+    publish("films", "2")
     assert here.classify("films").version == "1"
     here.load("films")
     assert here.classify("films").version == "2"
@@ -205,12 +133,12 @@ def test_callers_load_and_unload_where_they_may(client, repository: Path, tiny_b
 
 
 def test_models_are_loaded_on_request_and_the_least_recently_used_make_room(
-    client, repository: Path, tiny_bundle: Path
+    client, tiny_bundle: Path, publish: Publish
 ):
     variants = json.loads((tiny_bundle / "manifest.json").read_text())["variants"]
     variants[0]["peak_bytes"] = 10_000_000
     for name in ("a", "b", "c"):
-        publish(tiny_bundle, repository, name, "1", variants=variants)
+        publish(name, "1", variants=variants)
     here = client("--load-on-request", "--models-megabytes", "25")
     assert here.ready() == []
     for name in ("a", "b", "a", "c"):
@@ -220,7 +148,7 @@ def test_models_are_loaded_on_request_and_the_least_recently_used_make_room(
     assert here.classify("b").model == "b"
     assert here.ready() == [("b", "1"), ("c", "1")]
     variants[0]["peak_bytes"] = 30_000_000
-    publish(tiny_bundle, repository, "huge", "1", variants=variants)
+    publish("huge", "1", variants=variants)
     assert "it takes 30 MB beside 20 MB of other models" in here.fails("huge")[1]
     assert here.ready() == [("b", "1"), ("c", "1")]
 
@@ -243,27 +171,25 @@ def over_http(repository: Path) -> Iterator[str]:
 
 
 def test_a_repository_elsewhere_is_followed_too(
-    client, repository: Path, tiny_bundle: Path, over_http: str, until: Until, monkeypatch, tmp_path: Path
+    client, over_http: str, publish: Publish, until: Until, monkeypatch, tmp_path: Path
 ):
     monkeypatch.setenv("STROP_CACHE", str(tmp_path / "cache"))
     here = client("--model-control", "poll", "--poll-seconds", "0.1", place=over_http)
     assert here.ready() == [("films", "1"), ("tweets", "9")]
-    publish(tiny_bundle, repository, "films", "2")
+    publish("films", "2")
     until(lambda: here.classify("films").version == "2")
     assert not list((tmp_path / "cache").glob("**/.*"))
 
 
-def test_a_remote_manifest_can_not_write_outside_its_folder(tiny_bundle: Path, tmp_path: Path):
-    from strop.errors import InputError
-    from strop.serve.repository.key import Key
-    from strop.serve.repository.source import Remote
-
-    root = tmp_path / "repository"
+def test_a_remote_manifest_can_not_write_outside_its_folder(
+    tiny_bundle: Path, repository: Path, publish: Publish, tmp_path: Path
+):
+    shutil.rmtree(repository / "tweets")
     entry = json.loads((tiny_bundle / "manifest.json").read_text())["files"]["tokenizer.json"]
-    publish(tiny_bundle, root, "films", "1", files={"../../evil.json": entry})
-    source = Remote(f"file://{root}", tmp_path / "cache")
-    (key,) = source.versions()
-    assert key == Key("films", "1")
+    publish("films", "2", files={"../../evil.json": entry})
+    source = Remote(f"file://{repository}", tmp_path / "cache")
+    key = Key("films", "2")
+    assert list(source.versions()) == [Key("films", "1"), key]
     with pytest.raises(
         InputError, match=r"'../../evil.json' in the manifest of .* lies outside the bundle"
     ):
