@@ -9,7 +9,9 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.options import require_at_least
 
-PartName = Literal["efficiency", "padding", "mlserver", "overload", "mixed", "fairness", "soak"]
+PartName = Literal[
+    "efficiency", "padding", "mlserver", "overload", "mixed", "fairness", "repository", "soak"
+]
 
 
 @Parameter(name="*")
@@ -36,6 +38,10 @@ class ServingConfig:
     """Seconds of each measurement. More gives steadier rates and tails."""
     burst_seconds: float = 60.0
     """Seconds of three-fold overload in each round of the overload part."""
+    swaps: int = 20
+    """Versions that are exchanged under load in the repository part."""
+    swap_seconds: float = 15.0
+    """Seconds of load round each of them, and of as much load without."""
     soak_minutes: float = 15.0
     """Minutes of the soak, after its warm-up."""
     serve_config: Path | None = None
@@ -47,6 +53,8 @@ class ServingConfig:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        require_at_least(self, rounds=1, seconds=0.1, burst_seconds=0.1, soak_minutes=0.01)
+        require_at_least(
+            self, rounds=1, seconds=0.1, burst_seconds=0.1, swaps=1, swap_seconds=0.1, soak_minutes=0.01
+        )
         if not self.parts:
             raise InputError(f"--parts is empty; name some of {', '.join(get_args(PartName))}")

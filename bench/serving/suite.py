@@ -18,6 +18,7 @@ from .efficiency import efficiency
 from .fairness import fairness
 from .mixed import mixed
 from .overload import overload
+from .repository import repository
 from .rivals import beside_mlserver, padding
 from .setting import Setting
 from .soak import soak
@@ -29,6 +30,7 @@ PARTS: dict[PartName, Callable[[Setting], Awaitable[Sequence[Row]]]] = {
     "overload": overload,
     "mixed": mixed,
     "fairness": fairness,
+    "repository": repository,
     "soak": soak,
 }
 PACKAGES = ("grpcio", "numpy", "onnxruntime", "protobuf", "tokenizers", "uvloop")

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 
-from strop.tasks import Floats
+from strop.tasks import Floats, Outputs
 
 from ..core import Answer, Priority, Query
 from ..errors import DrainingError, EngineError, InvalidArgumentError, NotFoundError, RequestError
+from ..inference.model import Model
 from ..observe.routing import Routing
 from .catalogue import Catalogue, State
 from .deployed import Deployed
@@ -173,12 +174,10 @@ class Router:
             if isinstance(error, EngineError):
                 self._records[other.key].ended(self._clock(), 0.0, failed=True)
             return
-        if not comparable(one, answer, other, found):
-            return
         is_main = other.key.version == self._main(one.key.name)
-        judged, ours, theirs = (one, answer, found) if is_main else (other, found, answer)
+        judged, ours, main, theirs = (one, answer, other, found) if is_main else (other, found, one, answer)
         pairs = self._pairs[judged.key]
-        pairs += zip(ours.outputs, theirs.outputs, strict=True)
+        pairs += comparable(judged.model, ours.outputs, main.model, theirs.outputs)
         if len(pairs) >= COMPARED:
             agreement = one.model.task.agreement(*map(list, zip(*pairs, strict=True)))
             self._records[judged.key].compared(self._clock(), agreement, len(pairs))
@@ -200,12 +199,19 @@ class Router:
                 self._metrics.share(Key(name, version), share / total)
 
 
-def comparable(one: Deployed, answer: Answer, other: Deployed, found: Answer) -> bool:
-    """Whether two versions' answers to the same texts can be compared.
+def comparable(
+    model: Model, outputs: Outputs, other: Model, others: Outputs
+) -> list[tuple[Floats, Floats]]:
+    """The outputs of two models for the same texts side by side, in the labels' order of the second.
 
-    They can't if they tell other labels, or if they cut a text into other tokens and tell of those.
+    None if they tell other labels, or cut the texts into other tokens and tell of those.
     """
-    ours, theirs = one.model, other.model
-    if (ours.task.name, ours.labels) != (theirs.task.name, theirs.labels):
-        return False
-    return [row.shape for row in answer.outputs] == [row.shape for row in found.outputs]
+    if model.task.name != other.task.name or set(model.labels) != set(other.labels):
+        return []
+    pairs = list(zip(outputs, others, strict=False))
+    if len(outputs) != len(others) or any(one.shape != two.shape for one, two in pairs):
+        return []
+    if model.labels == other.labels:
+        return pairs
+    order = [model.labels.index(label) for label in other.labels]
+    return [(one[..., order], two) for one, two in pairs]

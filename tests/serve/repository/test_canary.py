@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
+
+from strop.serve.config import ServeConfig
+from strop.serve.inference.model import Model
+from strop.serve.repository.router import comparable
 
 Publish = Callable[..., Path]
 Until = Callable[[Callable[[], Any]], Any]
@@ -99,6 +104,15 @@ def test_a_canary_that_fails_or_is_slow_is_rolled_back(
     until(asked)
     assert "of its" in here.index()["films", "2"][1]
     assert versions(here, 20) == {"1": 20}
+
+
+def test_labels_in_another_order_are_compared_by_name(publish: Publish):
+    turned = publish("films", "2", labels=["positive", "négatif", "neutral"])
+    first, other = (Model.load(root, ServeConfig("")) for root in (turned.parent / "1", turned))
+    rows = [np.array([0.1, 0.2, 0.7], np.float32)]
+    ((ours, theirs),) = comparable(other, rows, first, rows)
+    assert (ours.tolist(), theirs.tolist()) == (rows[0][[1, 2, 0]].tolist(), rows[0].tolist())
+    assert comparable(other, rows, first, [*rows, *rows]) == []
 
 
 def test_a_shadow_is_asked_unseen_and_compared(
