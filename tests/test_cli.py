@@ -45,6 +45,7 @@ def one_line(done, code):
             "bench",
             "tune",
             "cost",
+            "health",
         ),
         *(
             "data split",

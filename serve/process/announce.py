@@ -1,4 +1,4 @@
-"""What the server says when it is ready: to a person, and to a script."""
+"""What the server says when it is ready: to a person, a script and a service manager."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..config import ServeConfig
+from .notify import notify
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Ready:
 
 
 def announce(served: Served, config: ServeConfig, address: str, metrics_address: str) -> None:
-    """Print what is served and where, and write the ready file if one is asked for."""
+    """Print what is served and where, write the ready file if one is asked for, tell systemd."""
     table = Table.grid(padding=(0, 2))
     each = "" if config.workers == 1 else f" in each of {config.workers} workers"
     for model in served.models:
@@ -67,3 +68,4 @@ def announce(served: Served, config: ServeConfig, address: str, metrics_address:
     console.file.flush()
     if config.ready_file is not None:
         Ready(address, metrics_address, os.getpid()).write(config.ready_file)
+    notify("READY=1")
