@@ -46,6 +46,7 @@ def one_line(done, code):
             "tune",
             "cost",
             "health",
+            "doctor",
         ),
         *(
             "data split",

@@ -1,0 +1,77 @@
+"""The bundle: whether it is whole, and answers on this box as it did where it was made."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .finding import Finding, fail, ok, warn
+
+PATIENCE_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What ``strop inspect --verify`` told."""
+
+    told: dict[str, Any]
+    """Manifest and findings; empty when it couldn't be looked at."""
+    reason: str
+    """Why not."""
+
+    @property
+    def peak_bytes(self) -> int:
+        """Memory of the variant that is served by default, as measured at export; 0 when not known."""
+        sizes = {one["name"]: one["peak_bytes"] for one in self._manifest.get("variants", ())}
+        return int(sizes.get(self._default, 0))
+
+    @property
+    def _manifest(self) -> dict[str, Any]:
+        manifest: dict[str, Any] = self.told.get("manifest", {})
+        return manifest
+
+    @property
+    def _default(self) -> str:
+        return str(self._manifest.get("default_variant", ""))
+
+    def judge(self) -> Iterator[Finding]:
+        """Whether it can be served here."""
+        if not self.told:
+            found, _, fix = self.reason.partition("; ")
+            yield fail("bundle", found, fix or "export it again")
+            return
+        findings = self.told["findings"]
+        for fault in findings["files"].values():
+            found, _, fix = fault.partition("; ")
+            yield fail("bundle", found, fix)
+        for check in findings["golden"]:
+            name, fault = check["variant"], check["fault"]
+            if fault is None:
+                yield ok("bundle", f"{name} answers here as it did at export")
+                continue
+            found, _, fix = fault.partition("; ")
+            # What isn't served by default may be for another kind of machine.
+            judged = fail if name == self._default else warn
+            yield judged("bundle", found, fix or "serve --variant another")
+
+
+def inspect(bundle: Path) -> Inspection:
+    """Check files and golden examples in a process of its own, which an odd processor may end."""
+    command = [sys.executable, "-P", "-m", "strop", "inspect", str(bundle), "--verify", "--json"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        )
+        if done.returncode < 0:
+            ended = signal.strsignal(-done.returncode)
+            return Inspection({}, f"running it here ended with {ended}; export fp32 on this machine")
+        return Inspection(json.loads(done.stdout), "")
+    except ValueError:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        return Inspection({}, reason.removeprefix("strop: "))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Inspection({}, str(error))
