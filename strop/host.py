@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import __version__
+from .cgroup import read_cgroup
+from .kernel import BOX, Tree
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ def read_host() -> Host:
     )
 
 
-def usable_cores() -> int:
-    """Cores that this process may run on, which a container can make fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
+def usable_cores(tree: Tree = BOX) -> int:
+    """Cores whose time this process may use, which a container can make fewer than the machine has.
+
+    They are those that it may run on, or as many whole ones as its control group's quota has.
+    """
+    cores = len(os.sched_getaffinity(0))
+    quota = read_cgroup(tree).cores
+    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def share_cores() -> None:
@@ -79,8 +86,5 @@ def _cpu() -> str:
 
 def _cpuinfo(*keys: str) -> str:
     """What the kernel says of the first core under one of these keys, or nothing."""
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() in keys:
-            return value.strip()
-    return ""
+    told = BOX.fields("proc/cpuinfo")
+    return next((told[key] for key in keys if told.get(key)), "")

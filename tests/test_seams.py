@@ -20,10 +20,12 @@ SEAMS = {
 # What every stage may use.
 FOUNDATION = (
     "strop.__version__",
+    "strop.cgroup",
     "strop.cost",
     "strop.environment",
     "strop.errors",
     "strop.host",
+    "strop.kernel",
     "strop.lazy",
     "strop.options",
     "strop.staging",

@@ -4,8 +4,9 @@ import ctypes
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from strop.kernel import Tree
+
 from .finding import Finding, ok, warn
-from .tree import Tree
 
 SOURCE = "sys/devices/system/clocksource/clocksource0/current_clocksource"
 # Read by asking the kernel or a device each time: a microsecond or more instead of some 20 ns.

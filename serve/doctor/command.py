@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from strop.errors import StropError
+from strop.kernel import BOX
 
 from .config import DoctorConfig
 from .examination import examine
 from .finding import Finding
-from .tree import Tree
 
 STYLES = {"ok": "green", "warn": "bold yellow", "fail": "bold red"}
 
@@ -26,7 +26,7 @@ def doctor(config: DoctorConfig | None = None) -> None:
     lasting, else 0, whatever else could be better.
     """
     config = config or DoctorConfig()
-    findings = examine(config, Tree())
+    findings = examine(config, BOX)
     if config.json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
     else:

@@ -2,8 +2,10 @@
 
 from itertools import chain
 
+from strop.cgroup import read_cgroup
+from strop.kernel import Tree
+
 from .bundle import inspect
-from .cgroup import read_cgroup
 from .clock import judge_clock, read_clock
 from .config import DoctorConfig
 from .finding import Finding
@@ -13,7 +15,6 @@ from .memory import judge_memory, read_memory
 from .ports import judge_ports, read_ports
 from .processor import judge_processor, read_processor
 from .software import judge_packages, needed_packages, read_packages
-from .tree import Tree
 
 
 def examine(config: DoctorConfig, tree: Tree) -> list[Finding]:

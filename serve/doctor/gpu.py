@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strop.kernel import Tree
+
 from .finding import Finding, fail, in_units, ok, warn
-from .tree import Tree
 
 # What onnxruntime-gpu 1.31 loads, by file and by the package that brings it.
 LIBRARIES = {

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strop.host import default_cache
+from strop.kernel import Tree
 
 from .finding import Finding, fail, in_units, ok, warn
-from .tree import Tree
 
 # The server's own: libraries, sockets, event loop, the files of counts.
 OWN_FILES = 128
 CONNECTIONS = 1000
-SOME_BYTES = 1_000_000_000
+SOME_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)

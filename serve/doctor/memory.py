@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .cgroup import Cgroup
+from strop.cgroup import Cgroup
+from strop.kernel import Tree, whole
+
 from .finding import Finding, fail, in_units, ok, warn
-from .tree import Tree, whole
 
 # Python, ONNX Runtime, gRPC and queues: 120 MB were measured beside MiniLM-L6 in int8, and some to spare.
 SERVER_BYTES = 150_000_000

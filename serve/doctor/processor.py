@@ -5,11 +5,11 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from strop.cgroup import Cgroup
 from strop.export.bundle.cpu import saturates
+from strop.kernel import Tree
 
-from .cgroup import Cgroup
 from .finding import Finding, ok, warn
-from .tree import Tree
 
 # The kernel's names of what shortens a product of matrices, and what people call it.
 X86 = {
@@ -91,11 +91,10 @@ def _instructions(processor: Processor) -> Finding:
 
 def _cores(processor: Processor) -> Finding:
     if processor.quota is not None and processor.quota < processor.cores:
-        whole = max(1, int(processor.quota))
         return warn(
             "cores",
-            f"{processor.cores}, but the control group's quota is {processor.quota:g}",
-            f"serve --instances {whole}, or give it {whole} cores of its own (cpuset): past its quota every"
-            " thread stands still for the rest of the period",
+            f"time of {processor.quota:g} on {processor.cores}, by the control group's quota",
+            f"give it {max(1, int(processor.quota))} of its own (docker run --cpuset-cpus, or Kubernetes'"
+            " static CPU manager): past its quota every thread stands still for the rest of a period",
         )
     return ok("cores", f"{processor.cores} may be used")

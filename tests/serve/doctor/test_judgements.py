@@ -48,11 +48,13 @@ def test_a_processor_is_judged_by_how_it_multiplies_bytes(
     assert told in found.found
 
 
-@pytest.mark.parametrize(("quota", "instances"), [(2.5, 2), (0.5, 1)])
-def test_a_quota_below_the_cores_says_how_many_instances_fit(quota: float, instances: int) -> None:
-    _, cores = judge_processor(replace(SERVER, quota=quota))
-    assert cores.level == "warn"
-    assert f"--instances {instances}" in cores.fix
+@pytest.mark.parametrize(("quota", "cores"), [(2.5, 2), (0.5, 1)])
+def test_a_quota_below_the_cores_says_how_many_of_its_own_it_stands_for(quota: float, cores: int) -> None:
+    _, found = judge_processor(replace(SERVER, quota=quota))
+    assert found.level == "warn"
+    assert f"give it {cores} of its own" in found.fix
+    _, enough = judge_processor(replace(SERVER, quota=8.0))
+    assert enough.level == "ok"
 
 
 def test_a_frugal_governor_is_told() -> None:

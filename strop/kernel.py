@@ -48,6 +48,10 @@ class Tree:
             return False
 
 
+BOX = Tree()
+"""What the kernel of this machine tells."""
+
+
 def whole(text: str) -> int | None:
     """The number that a text begins with, as in ``24680 kB``; None when there is none."""
     word = text.split()[0] if text.split() else ""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from .tree import Tree, whole
+from .kernel import Tree, whole
 
 MOUNT = "sys/fs/cgroup"
 # Version 1 says "no limit" by the largest number of whole pages.
