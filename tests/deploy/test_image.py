@@ -63,7 +63,7 @@ def test_it_runs_as_nobody_and_can_be_asked_for_its_health(last: dict[str, str])
 
 def test_it_serves_what_is_mounted(last: dict[str, str], serve_config: Callable[[list[str]], Any]) -> None:
     config = serve_config(json.loads(last["CMD"]))
-    assert config.bundle == Path("/bundle")
+    assert config.bundle == "/bundle"
     ports = {config.address.rpartition(":")[2], config.metrics_address.rpartition(":")[2]}
     assert ports == set(last["EXPOSE"].split())
 

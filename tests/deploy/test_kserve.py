@@ -1,7 +1,6 @@
 """The KServe example: its pod by Kubernetes' schema, its formats by the bundle's."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,7 +30,7 @@ def test_it_serves_what_kserve_fetches(runtime: Any, serve_config: Callable[[lis
     (container,) = runtime["spec"]["containers"]
     assert container["name"] == "kserve-container"
     config = serve_config(container["args"])
-    assert config.bundle == Path("/mnt/models")
+    assert config.bundle == "/mnt/models"
     (port,) = container["ports"]
     assert port["name"] == "h2c"
     assert config.address == f"0.0.0.0:{port['containerPort']}"
