@@ -1,5 +1,6 @@
 """The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
 
+from .bucketed import BucketedLayout, BucketedMaskedLayout, Buckets, bucketed
 from .drift import Drift
 from .files import FileEntry
 from .golden import GoldenExample
@@ -10,6 +11,9 @@ from .tokenizer import Encoded, Text, TextEncoder, count_windows
 
 __all__ = [
     "BATCH_TOKENS",
+    "BucketedLayout",
+    "BucketedMaskedLayout",
+    "Buckets",
     "Bundle",
     "Drift",
     "Encoded",
@@ -24,6 +28,7 @@ __all__ = [
     "Text",
     "TextEncoder",
     "Variant",
+    "bucketed",
     "by_input",
     "count_windows",
     "outputs",

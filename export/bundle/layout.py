@@ -15,6 +15,8 @@ IntArray = NDArray[np.int64]
 BATCH_TOKENS = 384
 """Tokens of a batch wherever variants are measured or checked: what strop serve takes at most by default,
 where packed texts ran fastest on x86."""
+USUAL_LENGTH = 32
+"""Tokens of a text where nothing is known of the texts."""
 # Slots. ONNX Runtime sums a product in blocks of so many or of a multiple; a text that is cut by
 # their edges at another place than when it is alone gets another answer.
 BLOCK = 128
@@ -67,6 +69,13 @@ class Layout(ABC):
             batch.append(sequence)
         if batch:
             yield batch
+
+    def samples(self, tokens: int, longest: int) -> list[list[int]]:
+        """Lengths of the texts in batches that are typical under a budget of ``tokens`` tokens, to warm
+        an engine up with: a text of ``longest`` tokens, a lone one, a full batch.
+        """
+        usual = min(USUAL_LENGTH, longest)
+        return [[longest], [usual], [usual] * max(1, tokens // self.size(usual))]
 
     @abstractmethod
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
@@ -167,7 +176,11 @@ class PaddedLayout(Layout):
 
     def computed(self, texts: int, longest: int, tokens: int) -> int:
         """As many rows as texts, of the longest one's aligned length."""
-        return texts * self._aligned(longest)
+        return texts * self.length(longest)
+
+    def length(self, longest: int) -> int:
+        """Tokens of a row that holds a sequence of ``longest`` tokens."""
+        return self._aligned(longest)
 
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
         """A row for each sequence: b is n and t the longest length, aligned; slots are tokens."""
@@ -192,7 +205,7 @@ class PaddedLayout(Layout):
     def _rectangle(self, sequences: Sequence[IntArray]) -> tuple[IntArray, IntArray, NDArray[np.bool_]]:
         """Token ids and types [n, t] and where they are real; t is the longest length, aligned."""
         lengths = np.array([len(sequence) for sequence in sequences])
-        real = np.arange(self._aligned(int(lengths.max()))) < lengths[:, np.newaxis]
+        real = np.arange(self.length(int(lengths.max()))) < lengths[:, np.newaxis]
         input_ids = np.full(real.shape, self.pad_token_id, dtype=np.int64)
         types = np.zeros(real.shape, dtype=np.int64)
         input_ids[real], types[real] = _columns(sequences)

@@ -15,7 +15,6 @@ from ..core import Batch, IntArray
 
 log = logging.getLogger(__name__)
 
-WARM_UP_TOKENS = 32
 WARM_UP_ROUNDS = 3
 
 
@@ -74,24 +73,23 @@ def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Outputs], Mapping[in
 
 
 def warm_up(engine: Engine, budget: int, max_tokens: int) -> list[tuple[int, float]]:
-    """Run a longest text, a lone one and batches of ``budget`` tokens, some times over.
+    """Run batches that are typical of the engine's layout, up to ``budget`` tokens, some times over.
 
-    The first runs of a graph allocate memory and pack weights; no caller should wait for that.
-    Returns (tokens, seconds) of the later ones.
+    The first runs of a graph allocate memory, pack weights and choose kernels; no caller should wait
+    for that. Returns (tokens, seconds) of the last ones.
     """
     # On a CPU the thread's own time: beside models that are served it waits for its turn most of the time.
     clock = time.thread_time if engine.provider == "CPUExecutionProvider" else time.perf_counter
-    size = engine.layout.size
-    length = min(WARM_UP_TOKENS, max_tokens)
-    batches = [[max_tokens], [length], [length] * max(1, budget // size(length))]
+    layout = engine.layout
     measured = []
-    for number in range(WARM_UP_ROUNDS):
-        for lengths in batches:
-            sequences = [np.zeros(tokens, dtype=np.int64) for tokens in lengths]
+    for lengths in layout.samples(budget, max_tokens):
+        sequences = [np.zeros(tokens, dtype=np.int64) for tokens in lengths]
+        tokens = layout.computed(len(lengths), max(lengths), sum(lengths))
+        for number in range(WARM_UP_ROUNDS):
             started = clock()
             engine.run(sequences)
             if number:
-                measured.append((sum(map(size, lengths)), clock() - started))
+                measured.append((tokens, clock() - started))
     return measured
 
 

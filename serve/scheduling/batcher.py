@@ -257,12 +257,15 @@ class _Draft:
 
     def fits(self, size: int) -> bool:
         """Whether one more text of ``size`` tokens may join; the first one always may."""
-        held, texts = self._held + size, self._texts + 1
-        computed = self._computed(texts, max(self._longest, size), held)
+        held, texts, longest = self._held + size, self._texts + 1, max(self._longest, size)
+        computed = self._computed(texts, longest, held)
+        # Rows that are computed without a text are for more texts to fill, not a reason to stop.
+        filled = min(computed, texts * self._computed(1, longest, longest))
         return not self._texts or (
-            computed <= self.budget
+            held <= self.budget
+            and computed <= self._limits.batch_tokens
             and texts <= self._limits.batch_texts
-            and computed - held <= self._limits.max_padding * computed
+            and filled - held <= self._limits.max_padding * filled
         )
 
     def owes(self, client: str, size: int, share: int) -> bool:

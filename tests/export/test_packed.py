@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from strop.errors import InputError, StropError
-from strop.export.bundle import Session, outputs
+from strop.export.bundle import Session, bucketed, outputs
 from strop.export.graph import export_graph
 from strop.export.packed import PackedModel, packed_layout
 from strop.tasks import TASKS
@@ -52,8 +52,8 @@ def test_the_packed_graph_answers_as_the_model_does_one_text_at_a_time(
     model, sequences = random_model(CONFIGS[name]), random_sequences(LENGTHS)
     packed, path = packed_layout(model), tmp_path / "model.onnx"
     export_graph(model, TASK, packed, sequences[:1], path)
-    for layout in (packed, packed.padded()):
-        found = Session(path).run(layout.feeds(sequences))
+    for layout in (packed, packed.padded(), bucketed(packed, 64)):
+        found = layout.by_text(Session(path).run(layout.feeds(sequences)), sequences)
         np.testing.assert_allclose(found, logits_alone(model, sequences), atol=1e-4)
 
 
@@ -93,8 +93,9 @@ def test_a_masks_token_is_told_the_same_alone_and_in_a_batch(name, make_encoder,
     assert session.width == encoder.config.vocab_size
     with torch.no_grad():
         wanted = [model(torch.from_numpy(ids)[None]).logits[0, ids == mask][0] for ids in sequences]
-    for layout in (packed, packed.padded()):
-        np.testing.assert_allclose(session.run(layout.feeds(sequences)), np.stack(wanted), atol=1e-4)
+    for layout in (packed, packed.padded(), bucketed(packed, 64)):
+        found = layout.by_text(session.run(layout.feeds(sequences)), sequences)
+        np.testing.assert_allclose(found, np.stack(wanted), atol=1e-4)
     together = session.run(packed.feeds(sequences))
     for ids, row in zip(sequences, together, strict=True):
         assert np.array_equal(session.run(packed.feeds([ids]))[0], row)

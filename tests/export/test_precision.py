@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
-from strop.export.bundle import cpu
+from strop.export.bundle import bucketed, cpu
 from strop.export.bundle.cpu import saturates, unfit, weight_limit
 from strop.export.precision import PRECISIONS, mixed
 from strop.export.precision.record import recorded
@@ -138,3 +138,18 @@ def test_naming_the_forms_loads_neither_onnx_nor_onnxruntime():
     script = "import strop.export.config, sys; print(*{'onnx', 'onnxruntime', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("form", ["fp32", "int8", "fp16"])
+def test_a_graph_answers_in_fixed_shapes_as_it_does_packed_whatever_shares_the_batch(
+    form, wide, random_sequences
+):
+    session, layout = wide.session(form), bucketed(wide.layout, 400)
+    sequences = random_sequences((5, 17, 9, 130, 30, 16, 48))
+    found = layout.by_text(session.run(layout.feeds(sequences)), sequences)
+    assert np.isfinite(found).all()
+    packed = session.run(wide.layout.feeds(sequences))
+    np.testing.assert_allclose(found, packed, atol=2e-2 if form == "fp16" else 1e-5)
+    if form == "fp32":
+        alone = [layout.by_text(session.run(layout.feeds([ids])), [ids])[0] for ids in sequences]
+        np.testing.assert_allclose(found, alone, atol=1e-5)

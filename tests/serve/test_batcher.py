@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strop.export.bundle import PackedLayout, bucketed
 from strop.serve.core import Batch, Priority, Query, Work
 from strop.serve.errors import InvalidArgumentError, LateError, QueueFullError
 from strop.serve.scheduling.backlog import FEW
@@ -271,6 +272,44 @@ def test_a_padded_batch_takes_texts_of_like_length(loop: asyncio.AbstractEventLo
     ]
     batches = [[works.index(work) for work, _ in texts_of(batch)] for batch in drain(batcher)]
     assert batches == [[0, 2, 4], [1, 3], [5]]
+
+
+@given(
+    st.lists(st.integers(1, 200), min_size=1, max_size=120),
+    st.sampled_from([256, 1024, 8192]),
+    st.integers(1, 3),
+)
+def test_batches_of_fixed_shapes_never_idle_while_texts_wait_and_bound_their_padding(
+    loop: asyncio.AbstractEventLoop, lengths: list[int], tokens: int, idle: int
+) -> None:
+    layout = bucketed(PackedLayout(8, 0, 1), 200)
+    limits = Limits(tokens, 10**7, 10**7, max_padding=0.25)
+    batcher = a_batcher(limits, engines=idle, computed=layout.computed)
+    for number, length in enumerate(lengths):
+        put(batcher, loop, [layout.size(length)], client=str(number))
+    while batcher.texts:
+        batch, _ = batcher.take(0.0, idle)
+        assert batch is not None
+        sizes = [work.sizes[number] for work, number in texts_of(batch)]
+        rows, length = layout.rows(len(sizes)), max(sizes)
+        assert batch.tokens == rows * length
+        assert (rows, length) in layout.shapes(tokens)
+        assert sum(sizes) >= 0.75 * len(sizes) * length
+        # Only the shape's last step may stay unfilled, for want of texts or of budget.
+        assert rows < 2 * len(sizes)
+
+
+@pytest.mark.parametrize(("waiting", "rows"), [(5, 8), (23, 24), (300, 256)])
+def test_all_that_waits_shares_a_fixed_shape_though_some_rows_stay_empty(
+    loop: asyncio.AbstractEventLoop, waiting: int, rows: int
+) -> None:
+    layout = bucketed(PackedLayout(8, 0, 1), 200)
+    batcher = a_batcher(Limits(8192, 10**7, 10**7, max_padding=0.25), computed=layout.computed)
+    put(batcher, loop, [layout.size(20)] * waiting)
+    batch, _ = batcher.take(0.0)
+    assert batch is not None
+    assert batch.texts == min(waiting, rows)
+    assert batch.tokens == rows * 32
 
 
 def test_dropped_calls_do_not_pile_up_behind_one_that_stays(loop: asyncio.AbstractEventLoop) -> None:
