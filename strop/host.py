@@ -11,6 +11,8 @@ from . import __version__
 from .cgroup import read_cgroup
 from .kernel import BOX, Tree
 
+CGROUP = Path("/sys/fs/cgroup")
+
 
 @dataclass(frozen=True)
 class Host:
@@ -71,6 +73,19 @@ def read_versions(packages: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def free_memory() -> int:
+    """Bytes that a process may still take: the kernel's MemAvailable, or less in a limited container."""
+    meminfo = Path("/proc/meminfo").read_text(encoding="ascii")
+    free = int(meminfo.partition("MemAvailable:")[2].split()[0]) * 1024
+    try:
+        limit, used = (
+            (CGROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current")
+        )
+    except OSError:
+        return free
+    return free if limit.strip() == "max" else min(free, max(0, int(limit) - int(used)))
 
 
 def default_cache() -> Path:

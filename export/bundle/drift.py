@@ -61,13 +61,13 @@ class Drift:
         worst = int(differences.argmax())
         return cls(float(differences[worst]), worst + 1, len(examples))
 
-    def fault(self, variant: Variant) -> str | None:
-        """What is wrong with the variant, if its drift is more than it may be."""
+    def fault(self, variant: Variant, provider: str) -> str | None:
+        """What is wrong with the variant on ``provider``, if its drift is more than it may be."""
         # Written so that a NaN counts as out of tolerance.
         if self.difference <= variant.golden_tolerance:
             return None
         return (
-            f"variant {variant.name!r} on {variant.provider} is off by {self.difference:.4g} on golden"
+            f"variant {variant.name!r} on {provider} is off by {self.difference:.4g} on golden"
             f" example {self.example} of {self.examples}, and its tolerance is"
             f" {variant.golden_tolerance:.4g}; serve another variant, or export on this machine"
         )

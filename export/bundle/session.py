@@ -11,6 +11,7 @@ from strop.errors import StropError
 from strop.tasks import Floats, Outputs, Task
 
 from .layout import IntArray, Layout
+from .probe import CPU
 
 # At 1.31 the fused operator takes several times as long on a CPU core as the two that it replaces:
 # int8 MiniLM-L6 spent a fifth of its time there.
@@ -20,19 +21,33 @@ SLOW_ON_CPU = ("SkipLayerNormFusion",)
 class Session:
     """A loaded graph that turns a batch into logits; ``run`` may be called from any thread."""
 
-    def __init__(self, model: Path, *, provider: str = "CPUExecutionProvider", threads: int = 1) -> None:
+    def __init__(
+        self,
+        model: Path,
+        *,
+        provider: str = CPU,
+        provider_options: Mapping[str, str] | None = None,
+        threads: int = 1,
+    ) -> None:
         """Load ``model`` on ``provider`` with ``threads`` intra-op threads.
 
-        Raises ``StropError`` when ONNX Runtime would run it on another provider than asked.
+        Raises ``StropError`` when ONNX Runtime can't, or would run it on another provider than asked.
         """
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # Spinning burns a core at low load and slows every other session on a small box.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(
-            str(model), options, providers=[provider], disabled_optimizers=SLOW_ON_CPU
-        )
+        try:
+            self._session = ort.InferenceSession(
+                str(model),
+                options,
+                providers=[(provider, dict(provider_options or {}))],
+                disabled_optimizers=SLOW_ON_CPU if provider == CPU else None,
+                enable_fallback=0,  # else it prints, goes on with the CPU and says nothing more
+            )
+        except Exception as error:
+            raise StropError(f"{model} can't be opened on {provider}: {error}") from error
         self._inputs = [node.name for node in self._session.get_inputs()]
         *_, self.width = self._session.get_outputs()[0].shape
         """Outputs for each input or token."""

@@ -12,6 +12,7 @@ from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, told
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
+from ..bundle.probe import CPU, missing
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,18 @@ class GoldenCheck:
     """A variant's golden examples, run here."""
 
     variant: str
+    provider: str
+    """What they ran on: a CPU where the variant's own provider can't be had."""
     difference: float | None
     """The largest of a probability; None when there is no such number."""
     tolerance: float
     fault: str | None
 
     def __str__(self) -> str:
-        return self.fault or f"off by {self.difference:.4g} at most; {self.tolerance:.4g} is tolerated"
+        where = self.provider.removesuffix("ExecutionProvider")
+        return self.fault or (
+            f"off by {self.difference:.4g} at most on {where}; {self.tolerance:.4g} is tolerated"
+        )
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Findings:
     files: Mapping[str, str]
     """Faults by a file's path in the bundle."""
     golden: tuple[GoldenCheck, ...]
+    elsewhere: Mapping[str, str]
+    """Why a variant doesn't run here on what it was made for, and what to install, by its name."""
 
     @classmethod
     def of(cls, bundle: Bundle, public_key: Path | None, *, verify: bool) -> Self:
@@ -46,10 +54,10 @@ class Findings:
         files = _signature_faults(bundle.root, public_key)
         signature = _signature(bundle.root, public_key, files)
         if not verify:
-            return cls(verify, signature, files, ())
+            return cls(verify, signature, files, (), _elsewhere(bundle))
         files = files | dict(bundle.file_faults()) | _unlisted(bundle)
         golden = tuple(_golden(bundle, variant, files) for variant in bundle.manifest.variants)
-        return cls(verify, signature, files, golden)
+        return cls(verify, signature, files, golden, _elsewhere(bundle))
 
     @property
     def faults(self) -> list[str]:
@@ -83,21 +91,30 @@ def _unlisted(bundle: Bundle) -> dict[str, str]:
     }
 
 
+def _elsewhere(bundle: Bundle) -> dict[str, str]:
+    reasons = {variant.name: missing(variant.provider) for variant in bundle.manifest.variants}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
 def _golden(bundle: Bundle, variant: Variant, faults: Mapping[str, str]) -> GoldenCheck:
+    provider = variant.provider if missing(variant.provider) is None else CPU
+
     def result(difference: float | None, fault: str | None) -> GoldenCheck:
-        return GoldenCheck(variant.name, difference, variant.golden_tolerance, fault)
+        return GoldenCheck(variant.name, provider, difference, variant.golden_tolerance, fault)
 
     if wrong := (bundle.needed_files(variant) | {SIGNATURE_FILE}) & faults.keys():
         return result(None, f"variant {variant.name!r} was not run, because of {', '.join(sorted(wrong))}")
     try:
-        drift = _drift(bundle, variant)
+        drift = _drift(bundle, variant, provider)
     except Exception as error:  # noqa: BLE001 - whatever a graph or a tokenizer raises is what is wrong
         return result(None, f"variant {variant.name!r} can't be run here: {' '.join(str(error).split())}")
-    return result(drift.difference if math.isfinite(drift.difference) else None, drift.fault(variant))
+    return result(
+        drift.difference if math.isfinite(drift.difference) else None, drift.fault(variant, provider)
+    )
 
 
-def _drift(bundle: Bundle, variant: Variant) -> Drift:
-    session, layout = Session(bundle.model_file(variant), provider=variant.provider), variant.layout
+def _drift(bundle: Bundle, variant: Variant, provider: str) -> Drift:
+    session, layout = Session(bundle.model_file(variant), provider=provider), variant.layout
 
     def answer(sequences: Sequence[IntArray]) -> Outputs:
         return told(session, layout, bundle.task, sequences)

@@ -37,6 +37,9 @@ def show(bundle: Bundle, findings: Findings, console: Console) -> None:
     console.print(f"{manifest.name} {manifest.version}", style="bold")
     console.print(_facts(_summary(manifest) | {"signature": SIGNATURES[findings.signature]}))
     console.print(_variants(manifest))
+    if findings.elsewhere:
+        console.print("\nnot here on what it was made for", style="bold")
+        console.print(_facts(findings.elsewhere))
     console.print("\nwhere it comes from", style="bold")
     console.print(_facts(manifest.provenance))
     if findings.verified:

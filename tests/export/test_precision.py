@@ -13,9 +13,12 @@ from onnx import TensorProto, numpy_helper
 
 from strop.export.bundle import bucketed, cpu
 from strop.export.bundle.cpu import saturates, unfit, weight_limit
+from strop.export.bundle.weights import Weights
+from strop.export.footprint import TEXTS, TOKENS, peak_bytes
 from strop.export.precision import PRECISIONS, mixed
 from strop.export.precision.record import recorded
 from strop.export.precision.surgery import dense_layers, weights
+from strop.serve.engines.memory import Estimate
 from strop.tasks import softmax
 
 INVARIANT = ["fp32", *(name for name, precision in PRECISIONS.items() if precision.batch_invariant)]
@@ -153,3 +156,44 @@ def test_a_graph_answers_in_fixed_shapes_as_it_does_packed_whatever_shares_the_b
     if form == "fp32":
         alone = [layout.by_text(session.run(layout.feeds([ids])), [ids])[0] for ids in sequences]
         np.testing.assert_allclose(found, alone, atol=1e-5)
+
+
+def test_what_a_variant_takes_of_memory_is_told_before_it_is_loaded(wide):
+    for form in ("fp32", "int8"):
+        wide.session(form)
+        found = Weights.read(wide.path(form))
+        assert found.hidden in (384, 128)
+        assert (found.widest, found.largest) == (4 * found.hidden, 4 * found.hidden)
+        assert 0.8 < found.bytes / wide.path(form).stat().st_size < 1
+        measured = peak_bytes(wide.path(form), wide.layout)
+        estimated = Estimate.on_host(wide.path(form), TEXTS * TOKENS, TOKENS, 1).total
+        assert 0.7 < estimated / measured < 2
+
+
+FREED = """
+import sys
+from pathlib import Path
+import numpy as np
+from strop.export.bundle import PackedLayout, Session
+from strop.serve.observe.memory import give_back, resident_bytes
+
+feeds = PackedLayout(8, 0, 0).feeds([np.ones(32, np.int64)] * 12)
+for _ in range(2):  # the first one loads code that stays
+    before = resident_bytes()
+    session = Session(Path(sys.argv[1]))
+    session.run(feeds)
+    held = resident_bytes()
+    session.close()
+    give_back()
+    print(held - before, resident_bytes() - before)
+"""
+
+
+def test_a_closed_session_gives_its_memory_back(wide):
+    path = wide.path("fp32")
+    done = subprocess.run(
+        [sys.executable, "-c", FREED, str(path)], capture_output=True, text=True, check=True
+    )
+    held, kept = map(int, done.stdout.splitlines()[-1].split())
+    assert held > path.stat().st_size
+    assert kept < 0.2 * held
