@@ -50,7 +50,8 @@ def require_golden(engine: Engine, bundle: Bundle, variant: Variant, tokens: int
 
     Raises ``StropError`` when an answer is out of the variant's tolerance, or there is none to compare.
     """
-    if fault := Drift.of(bundle, variant, engine.run, engine.layout, tokens).fault(variant):
+    drift = Drift.of(bundle, variant, engine.run, engine.layout, tokens)
+    if fault := drift.fault(variant, engine.provider):
         raise StropError(fault)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from strop.export.bundle import Layout
 
-from .engine import Engine
+from .engine import Engine, warm_up
 
 
 class Instances:
@@ -58,7 +58,17 @@ class Instances:
                 self._engines[number] = engine
         return old
 
+    def warm_up(self, budget: int, max_tokens: int) -> list[tuple[int, float]]:
+        """Warm each engine up; (tokens, seconds) of the first one's batches."""
+        first, *_ = [warm_up(engine, budget, max_tokens) for engine in distinct(self._engines)]
+        return first
+
     def close(self) -> None:
         """Give the engines' memory back; none may be in use any more."""
-        for engine in {id(engine): engine for engine in self._engines}.values():
+        for engine in distinct(self._engines):
             engine.close()
+
+
+def distinct(engines: Sequence[Engine]) -> list[Engine]:
+    """Each engine once, in order."""
+    return list({id(engine): engine for engine in engines}.values())

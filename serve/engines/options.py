@@ -12,7 +12,9 @@ from strop.options import require_at_least
 T = TypeVar("T")
 GROUP = Group("What computes", sort_key=1)
 Option = Annotated[T, Parameter(group=GROUP)]
+Provider = Literal["auto", "cpu", "cuda"]
 LEAST_URGENT = 19
+MEGABYTE = 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,34 +22,55 @@ class EngineOptions:
     """What computes."""
 
     variant: Option[str | None] = None
-    """The compressed form to serve, such as fp32 or int8; without it, the bundle's default. Take
-    fp32 to compare answers, a smaller one for speed."""
+    """The compressed form to serve, such as fp32 or int8; without it, the bundle's default on a CPU, and
+    on a GPU the quickest that was made for one, such as fp16, or else fp32. Take fp32 to compare
+    answers, a smaller one for speed."""
+    provider: Option[Provider] = "auto"
+    """What computes: cpu; cuda, ONNX Runtime on an NVIDIA GPU; or auto, the best of them that works
+    here and that the variant was made for. Where one can't be had the next does it, and log, /metrics
+    and metadata say so."""
+    require_provider: Annotated[bool, Parameter(group=GROUP, negative="")] = False
+    """Don't start where --provider can't be had, but say what to install. Set it wherever the slower
+    one would not keep up."""
+    memory_limit: Option[float] = 0.0
+    """Megabytes that the model may take, of the GPU's memory or else of the machine's; it is refused
+    when its estimate is above, and on a GPU takes no more for its batches. 0 asks only that it fits
+    into what is free."""
     workers: Option[int] = 1
     """Processes that answer on the one address, each with its own engines and queue; /metrics adds
     them up, and one that dies is replaced. Try more than 1 where one process is busy with calls
     rather than with the model, as on many cores. Connections, not calls, are spread over them: a
     client needs several channels (strop bench --channels)."""
     instances: Option[int] = 0
-    """Batches computed at the same time in each worker; 0 means one for each core that may be used,
-    divided by --threads and --workers. Fewer leave cores to whatever else runs on the box."""
+    """Batches computed at the same time in each worker; 0 means 2 on a GPU, each with the weights in its
+    memory, and on a CPU one for each core that may be used, divided by --threads and --workers. Fewer
+    leave cores to whatever else runs on the box."""
     threads: Option[int] = 1
     """Threads that compute one batch. More than 1 makes a lone call faster and the whole server
-    slower."""
+    slower. On a CPU alone."""
     nice: Option[int] = 10
     """By how much the instances give way to the rest of the server, as the command nice has it, from 0
     to 19. More keeps calls taken and refused at once under overload; less computes faster beside other
     programs that want the same cores."""
     layout: Option[Literal["bundle", "padded"]] = "bundle"
-    """How texts share a batch: as the bundle's variant was made for, which on CPU is packed end to
-    end, or padded to the longest of the batch, as most servers do; slower here, for comparison."""
+    """How texts share a batch on a CPU: as the bundle's variant was made for, packed end to end, or
+    padded to the longest of the batch, as most servers do; slower here, for comparison. On a GPU they
+    always are rows of a rectangle in one of a few fixed shapes."""
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        require_at_least(self, workers=1, instances=0, threads=1, nice=0)
+        require_at_least(self, workers=1, instances=0, threads=1, nice=0, memory_limit=0)
+        if self.require_provider and self.provider == "auto":
+            raise InputError("--require-provider needs to know which; add --provider cuda or cpu")
         if self.nice > LEAST_URGENT:
             raise InputError(f"--nice is {self.nice}; it is at most {LEAST_URGENT}")
 
     @property
     def instance_count(self) -> int:
-        """Instances of each worker, with 0 resolved for this machine."""
+        """Instances of each worker on a CPU, with 0 resolved for this machine."""
         return self.instances or max(1, usable_cores() // (self.threads * self.workers))
+
+    @property
+    def memory_limit_bytes(self) -> int:
+        """Bytes that a model may take; 0 sets no such bound."""
+        return int(self.memory_limit * MEGABYTE)

@@ -1,17 +1,16 @@
 """A bundle's variant, checked and warm: what the server serves."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from strop.export.bundle import Bundle, Layout, TextEncoder
+from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, TextEncoder
 from strop.tasks import Task
 
 from ..config import ServeConfig
-from ..engines.engine import require_golden, warm_up
 from ..engines.instances import Instances
-from ..engines.onnx import OnnxEngine
+from ..engines.opening import open_engines
 from .mask import Mask
 
 
@@ -33,33 +32,36 @@ class Model:
     """(tokens, seconds) of batches on one instance, from the warm-up."""
     mask: Mask | None = None
     """What a text must have once, of a model that tells words."""
+    batch_tokens: int = BATCH_TOKENS
+    """Tokens in a batch at most."""
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    """Why a better provider, or the one that was asked for, isn't used, by its name."""
 
     @classmethod
     def load(cls, root: Path, config: ServeConfig) -> Self:
         """Open a bundle, load its variant, check the golden examples, warm up.
 
-        Raises ``InputError`` for a bundle or variant that isn't right, ``StropError`` when it runs
-        on another provider than it is meant for or its answers are out of tolerance.
+        Raises ``InputError`` for a bundle, variant or provider that isn't right, ``StropError`` when
+        none can open it or its answers are out of tolerance.
         """
         bundle = Bundle.open(root, config.public_key)
-        variant = bundle.variant(config.variant)
-        # One engine for all instances: it may run on many threads at once, and a second one was
-        # not faster on two cores but took the weights' memory again.
-        engine = OnnxEngine.open(bundle, variant, config)
-        layout = engine.layout
-        require_golden(engine, bundle, variant, config.batch_tokens)
+        opened = open_engines(bundle, config)
+        instances = Instances(opened.engines)
+        layout = instances.layout
         encoder, mask_id = bundle.text_encoder(), layout.mask_token_id
         return cls(
             name=bundle.manifest.name,
             version=bundle.manifest.version,
-            variant=variant.name,
+            variant=opened.variant.name,
             task=bundle.task,
             labels=bundle.manifest.labels if mask_id is None else encoder.words(),
             pairs=bundle.manifest.pairs,
             encoder=encoder,
-            instances=Instances([engine] * config.instance_count),
-            measured=warm_up(engine, config.batch_tokens, bundle.manifest.max_tokens),
+            instances=instances,
+            measured=instances.warm_up(opened.batch_tokens, bundle.manifest.max_tokens),
             mask=None if mask_id is None else Mask(encoder.name_of(mask_id), layout),
+            batch_tokens=opened.batch_tokens,
+            passed_over=opened.passed_over,
         )
 
     @property

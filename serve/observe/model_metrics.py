@@ -1,6 +1,6 @@
 """The Prometheus metrics of one version of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -53,6 +53,13 @@ class ModelFamilies:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self.passed_over = Gauge(
+            "strop_provider_passed_over",
+            "1 for a provider that was to serve the model and can't; 0 once it isn't missed",
+            [*LABELS, "missed"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
 
     def _gauge(self, name: str, help_text: str) -> Gauge:
         return Gauge(
@@ -78,6 +85,7 @@ class ModelMetrics:
         of = {"model": model, "version": version}
         self._of = of
         self._info = families.info
+        self._passed_over = families.passed_over
         self._stages = {stage: families.stages.labels(**of, stage=stage) for stage in STAGES}
         self._batch_texts = families.batch_texts.labels(**of)
         self._batch_tokens = families.batch_tokens.labels(**of)
@@ -92,6 +100,7 @@ class ModelMetrics:
         self._queue: WorkQueue | None = None
         self._batch_budget = 1
         self._served: dict[str, str] = {}
+        self._missed: frozenset[str] = frozenset()
 
     def served(self, variant: str, provider: str, queue: WorkQueue, batch_tokens: int) -> None:
         """Tell that the version is served so from now on, what waits for it, and its token budget."""
@@ -107,6 +116,13 @@ class ModelMetrics:
         self._tell(0)
         self._served = {"variant": variant, "provider": provider}
         self._tell(1)
+
+    def passed_over(self, providers: Iterable[str]) -> None:
+        """Tell which providers were to serve the version, and can't; log and metadata say why."""
+        missed = frozenset(providers)
+        for provider in self._missed | missed:
+            self._passed_over.labels(**self._of, missed=provider).set(provider in missed)
+        self._missed = missed
 
     def gone(self, queue: WorkQueue) -> None:
         """Tell that ``queue`` is no longer served; nothing if another one has taken its place."""

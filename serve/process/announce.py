@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -22,6 +23,9 @@ class ServedModel:
     variant: str
     provider: str
     instances: int
+    batch_tokens: int
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    """Why another provider isn't used, by its name."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,13 @@ def announce(served: Served, config: ServeConfig, address: str, metrics_address:
     for model in served.models:
         table.add_row("model", f"{model.name} {model.version}: {', '.join(model.labels)}")
         table.add_row("variant", f"{model.variant} on {model.provider}")
+        for provider, reason in model.passed_over.items():
+            table.add_row(f"not {provider}", reason)
         table.add_row("engines", f"{model.instances}{each}, each of {config.threads} thread(s)")
+        table.add_row("batch", f"at most {model.batch_tokens} tokens")
     if not served.models:
         table.add_row("model", "none yet")
     for name, value in (
-        ("batch", f"at most {config.batch_tokens} tokens"),
         ("gRPC", address),
         ("metrics", f"http://{metrics_address}/metrics"),
     ):

@@ -148,7 +148,14 @@ def served(catalogue: Catalogue) -> Served:
 def _served(model: Model) -> ServedModel:
     labels = model.labels if model.mask is None else (f"a word for {model.mask.name}",)
     return ServedModel(
-        model.name, model.version, labels, model.variant, model.provider, len(model.instances)
+        model.name,
+        model.version,
+        labels,
+        model.variant,
+        model.provider,
+        len(model.instances),
+        model.batch_tokens,
+        model.passed_over,
     )
 
 

@@ -127,7 +127,7 @@ def deploy(
 ) -> Deployed:
     """Start to answer for a model; must be called on the running event loop."""
     limits = Limits(
-        config.batch_tokens,
+        model.batch_tokens,
         config.queue_texts,
         config.queue_tokens,
         config.most_texts,
@@ -144,5 +144,6 @@ def deploy(
         nice=config.nice,
         mask=model.mask,
     )
-    metrics.served(model.variant, model.provider, pipeline.queue, config.batch_tokens)
+    metrics.served(model.variant, model.provider, pipeline.queue, model.batch_tokens)
+    metrics.passed_over(model.passed_over)
     return Deployed(model, pipeline, metrics, observer)

@@ -39,6 +39,8 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
     facts = {
         "variant": model.variant,
         "provider": model.provider,
+        **{f"not_{name}": reason for name, reason in model.passed_over.items()},
+        "batch_tokens": model.batch_tokens,
         "task": model.task.name,
         "token_input": f"{IDS} INT64 or INT32 [n, tokens], {MASK} the same or BOOL; instead of {TEXT}",
         "max_tokens": rules.max_tokens,

@@ -99,8 +99,10 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     async def ServerMetadata(  # noqa: N802
         self, request: pb.ServerMetadataRequest, context: Context
     ) -> pb.ServerMetadataResponse:
-        """The server's name, version and extensions."""
-        return pb.ServerMetadataResponse(name="strop", version=__version__, extensions=EXTENSIONS)
+        """The server's name, version and extensions, and as ``provider:NAME`` what models run on."""
+        providers = {one.model.provider for one in self._catalogue.deployed.values()}
+        extensions = (*EXTENSIONS, *(f"provider:{name}" for name in sorted(providers)))
+        return pb.ServerMetadataResponse(name="strop", version=__version__, extensions=extensions)
 
     @counted
     async def ModelMetadata(  # noqa: N802

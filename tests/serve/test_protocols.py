@@ -279,6 +279,7 @@ def test_the_server_is_live_and_ready(
     about = open_inference.ServerMetadata(oip.ServerMetadataRequest())
     assert about.name == "strop"
     assert {"statistics", "model_configuration", "model_repository"} <= set(about.extensions)
+    assert "provider:CPUExecutionProvider" in about.extensions
     for name, version, ready in (
         ("tiny", "", True),
         ("tiny", "3", True),

@@ -1,0 +1,155 @@
+"""Which provider serves a bundle: the best that works here, and why no better one does."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from strop.errors import InputError, StropError
+from strop.export.bundle import BATCH_TOKENS, Bundle, Variant
+from strop.export.bundle.probe import CPU, CUDA, missing, probe
+
+from ..config import ServeConfig
+from . import cuda
+from .engine import Engine, require_golden
+from .instances import distinct
+from .memory import Estimate, FreeMemory, free_on_gpu, free_on_host
+from .onnx import open_on_cpu
+from .options import EngineOptions
+
+log = logging.getLogger(__name__)
+
+Open = Callable[[Bundle, Variant, EngineOptions, int], Sequence[Engine]]
+"""Opens an engine for each instance, for batches of so many tokens; they may be the same one."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A way to compute, by its name in ``--provider``."""
+
+    name: str
+    made_for: str
+    """The provider by which a manifest marks the variants that were made for it."""
+    batch_tokens: int
+    """Tokens in a batch at most, unless the user says otherwise."""
+    instances: Callable[[EngineOptions], int]
+    missing: Callable[[], str | None]
+    """Why it can't be had here, and what to install; None if it can."""
+    estimate: Callable[..., Estimate]
+    free: FreeMemory
+    open: Open
+
+
+def _cuda_missing() -> str | None:
+    reason = missing(CUDA)
+    if reason is None:
+        log.info("CUDA works", extra={"facts": {"versions": str(probe().versions)}})
+    return reason
+
+
+BACKENDS: Mapping[str, Backend] = {
+    backend.name: backend
+    for backend in (
+        Backend(
+            name="cuda",
+            made_for=CUDA,
+            batch_tokens=cuda.BATCH_TOKENS,
+            instances=lambda options: options.instances or cuda.INSTANCES,
+            missing=_cuda_missing,
+            estimate=Estimate.on_gpu,
+            free=free_on_gpu,
+            open=cuda.open_on_cuda,
+        ),
+        Backend(
+            name="cpu",
+            made_for=CPU,
+            batch_tokens=BATCH_TOKENS,
+            instances=lambda options: options.instance_count,
+            missing=lambda: None,
+            estimate=Estimate.on_host,
+            free=free_on_host,
+            open=open_on_cpu,
+        ),
+    )
+}
+"""In the order in which ``--provider auto`` tries them."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A variant on engines that answer as they should."""
+
+    variant: Variant
+    engines: Sequence[Engine]
+    """One for each instance."""
+    batch_tokens: int
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    """Why a better provider, or the one that was asked for, isn't used, by its name."""
+
+
+def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
+    """Open the bundle's variant on the provider that was asked for or else on the next that works.
+
+    Raises ``InputError`` for a variant or a provider that isn't there, ``StropError`` when the last
+    one can't open it either, or answers out of tolerance.
+    """
+    passed_over: dict[str, str] = {}
+    candidates = _candidates(bundle, config)
+    for backend in candidates:
+        variant = choose(bundle, backend, config.variant)
+        tokens = config.tokens_of_a_batch(backend.batch_tokens)
+        try:
+            return Opened(variant, _open(bundle, variant, backend, config, tokens), tokens, passed_over)
+        except StropError as error:
+            if backend is candidates[-1]:
+                raise
+            passed_over[backend.name] = str(error)
+            level = logging.INFO if config.provider == "auto" else logging.WARNING
+            facts = {"provider": backend.name, "variant": variant.name}
+            log.log(level, "passed over: %s", error, extra={"facts": facts})
+    raise AssertionError("there is always the CPU")
+
+
+def choose(bundle: Bundle, backend: Backend, name: str | None) -> Variant:
+    """The variant of that name or, without one, the backend's own default.
+
+    On a CPU that is the manifest's; elsewhere the quickest that was made for it, by the times that were
+    measured at export, or else fp32, which runs anywhere.
+    """
+    if name is not None or backend is BACKENDS["cpu"]:
+        return bundle.variant(name)
+    made = [variant for variant in bundle.manifest.variants if variant.provider == backend.made_for]
+    return max(made, key=lambda variant: variant.tokens_per_second, default=bundle.reference)
+
+
+def _candidates(bundle: Bundle, config: ServeConfig) -> list[Backend]:
+    """The backends to try in turn: the CPU is last unless another is required."""
+    last = BACKENDS["cpu"]
+    if config.provider != "auto":
+        asked = BACKENDS[config.provider]
+        return [asked] if config.require_provider or asked is last else [asked, last]
+    named = bundle.variant(config.variant) if config.variant is not None else None
+    return [
+        backend
+        for backend in BACKENDS.values()
+        if backend is last or named in (None, bundle.reference) or named.provider == backend.made_for
+    ]
+
+
+def _open(
+    bundle: Bundle, variant: Variant, backend: Backend, config: ServeConfig, tokens: int
+) -> Sequence[Engine]:
+    if reason := backend.missing():
+        raise InputError(f"--provider {backend.name} is not available, because {reason}")
+    longest = bundle.manifest.max_tokens
+    instances = backend.instances(config)
+    estimate = backend.estimate(bundle.model_file(variant), tokens, longest, instances)
+    estimate.require(config.memory_limit_bytes, backend.free())
+    log.info("opening", extra={"facts": {"provider": backend.name, "memory": str(estimate)}})
+    engines = backend.open(bundle, variant, config, tokens)
+    try:
+        require_golden(engines[0], bundle, variant, tokens)
+    except StropError:
+        for engine in distinct(engines):
+            engine.close()
+        raise
+    return engines
