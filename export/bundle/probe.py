@@ -78,11 +78,16 @@ def cuda_missing(providers: tuple[str, ...], devices: Path = DEVICES) -> str | N
     """
     if CUDA not in providers:
         return f"the ONNX Runtime installed here is built without it; {INSTALL}"
-    if not any(True for pattern in DEVICE_FILES for _ in devices.glob(pattern)):
+    if not gpu_seen(devices):
         return (
             "there is no NVIDIA GPU to be seen; install its driver, or start the container with --gpus all"
         )
     return None
+
+
+def gpu_seen(devices: Path = DEVICES) -> bool:
+    """Whether this machine has an NVIDIA GPU, whatever can be done with it."""
+    return any(True for pattern in DEVICE_FILES for _ in devices.glob(pattern))
 
 
 def cuda_fault(probed: Probed) -> str | None:

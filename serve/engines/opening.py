@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from strop.errors import InputError, StropError
 from strop.export.bundle import BATCH_TOKENS, Bundle, Variant
-from strop.export.bundle.probe import CPU, CUDA, missing, probe
+from strop.export.bundle.probe import CPU, CUDA, gpu_seen, missing, probe
 
 from ..config import ServeConfig
 from . import cuda
@@ -32,6 +32,8 @@ class Backend:
     batch_tokens: int
     """Tokens in a batch at most, unless the user says otherwise."""
     instances: Callable[[EngineOptions], int]
+    seen: Callable[[], bool]
+    """Whether the machine has what it runs on: without, ``auto`` doesn't miss it."""
     missing: Callable[[], str | None]
     """Why it can't be had here, and what to install; None if it can."""
     estimate: Callable[..., Estimate]
@@ -46,7 +48,7 @@ def _cuda_missing() -> str | None:
     return reason
 
 
-BACKENDS: Mapping[str, Backend] = {
+BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
         Backend(
@@ -54,6 +56,7 @@ BACKENDS: Mapping[str, Backend] = {
             made_for=CUDA,
             batch_tokens=cuda.BATCH_TOKENS,
             instances=lambda options: options.instances or cuda.INSTANCES,
+            seen=gpu_seen,
             missing=_cuda_missing,
             estimate=Estimate.on_gpu,
             free=free_on_gpu,
@@ -64,6 +67,7 @@ BACKENDS: Mapping[str, Backend] = {
             made_for=CPU,
             batch_tokens=BATCH_TOKENS,
             instances=lambda options: options.instance_count,
+            seen=lambda: True,
             missing=lambda: None,
             estimate=Estimate.on_host,
             free=free_on_host,
@@ -103,9 +107,8 @@ def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
             if backend is candidates[-1]:
                 raise
             passed_over[backend.name] = str(error)
-            level = logging.INFO if config.provider == "auto" else logging.WARNING
             facts = {"provider": backend.name, "variant": variant.name}
-            log.log(level, "passed over: %s", error, extra={"facts": facts})
+            log.warning("passed over: %s", error, extra={"facts": facts})
     raise AssertionError("there is always the CPU")
 
 
@@ -131,7 +134,8 @@ def _candidates(bundle: Bundle, config: ServeConfig) -> list[Backend]:
     return [
         backend
         for backend in BACKENDS.values()
-        if backend is last or named in (None, bundle.reference) or named.provider == backend.made_for
+        if backend is last
+        or (backend.seen() and (named in (None, bundle.reference) or named.provider == backend.made_for))
     ]
 
 
@@ -144,7 +148,7 @@ def _open(
     instances = backend.instances(config)
     estimate = backend.estimate(bundle.model_file(variant), tokens, longest, instances)
     estimate.require(config.memory_limit_bytes, backend.free())
-    log.info("opening", extra={"facts": {"provider": backend.name, "memory": str(estimate)}})
+    log.debug("opening", extra={"facts": {"provider": backend.name, "memory": str(estimate)}})
     engines = backend.open(bundle, variant, config, tokens)
     try:
         require_golden(engines[0], bundle, variant, tokens)

@@ -1,6 +1,6 @@
 """The Prometheus metrics of one version of a model."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -54,9 +54,9 @@ class ModelFamilies:
             multiprocess_mode="livemax",
         )
         self.passed_over = Gauge(
-            "strop_provider_passed_over",
-            "1 for a provider that was to serve the model and can't; 0 once it isn't missed",
-            [*LABELS, "missed"],
+            "strop_providers_passed_over",
+            "Providers that were to serve a version and can't: log and metadata say which, and why",
+            LABELS,
             registry=registry,
             multiprocess_mode="livemax",
         )
@@ -85,7 +85,7 @@ class ModelMetrics:
         of = {"model": model, "version": version}
         self._of = of
         self._info = families.info
-        self._passed_over = families.passed_over
+        self._passed_over = families.passed_over.labels(**of)
         self._stages = {stage: families.stages.labels(**of, stage=stage) for stage in STAGES}
         self._batch_texts = families.batch_texts.labels(**of)
         self._batch_tokens = families.batch_tokens.labels(**of)
@@ -100,7 +100,6 @@ class ModelMetrics:
         self._queue: WorkQueue | None = None
         self._batch_budget = 1
         self._served: dict[str, str] = {}
-        self._missed: frozenset[str] = frozenset()
 
     def served(self, variant: str, provider: str, queue: WorkQueue, batch_tokens: int) -> None:
         """Tell that the version is served so from now on, what waits for it, and its token budget."""
@@ -117,12 +116,9 @@ class ModelMetrics:
         self._served = {"variant": variant, "provider": provider}
         self._tell(1)
 
-    def passed_over(self, providers: Iterable[str]) -> None:
-        """Tell which providers were to serve the version, and can't; log and metadata say why."""
-        missed = frozenset(providers)
-        for provider in self._missed | missed:
-            self._passed_over.labels(**self._of, missed=provider).set(provider in missed)
-        self._missed = missed
+    def passed_over(self, providers: int) -> None:
+        """Tell how many providers were to serve the version, and can't."""
+        self._passed_over.set(providers)
 
     def gone(self, queue: WorkQueue) -> None:
         """Tell that ``queue`` is no longer served; nothing if another one has taken its place."""

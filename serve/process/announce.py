@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..config import ServeConfig
 from .notify import notify
@@ -58,7 +59,7 @@ def announce(served: Served, config: ServeConfig, address: str, metrics_address:
         table.add_row("model", f"{model.name} {model.version}: {', '.join(model.labels)}")
         table.add_row("variant", f"{model.variant} on {model.provider}")
         for provider, reason in model.passed_over.items():
-            table.add_row(f"not {provider}", reason)
+            table.add_row(f"not {provider}", Text(reason))
         table.add_row("engines", f"{model.instances}{each}, each of {config.threads} thread(s)")
         table.add_row("batch", f"at most {model.batch_tokens} tokens")
     if not served.models:

@@ -145,5 +145,5 @@ def deploy(
         mask=model.mask,
     )
     metrics.served(model.variant, model.provider, pipeline.queue, model.batch_tokens)
-    metrics.passed_over(model.passed_over)
+    metrics.passed_over(len(model.passed_over))
     return Deployed(model, pipeline, metrics, observer)

@@ -164,7 +164,10 @@ def test_a_bundle_without_golden_examples_is_not_trusted(
         (["--variant", "int4"], "variant 'int4' is not in"),
         (["--threads", "0"], "--threads is 0; it must be at least 1"),
         (["--grace-seconds", "-1"], "--grace-seconds is -1.0; it must be at least 0"),
-        (["--queue-tokens", "100"], "--queue-tokens is 100; it must be at least twice --batch-tokens"),
+        (
+            ["--queue-tokens", "100", "--batch-tokens", "64"],
+            "--queue-tokens is 100; it must be at least twice --batch-tokens",
+        ),
         (["--workers", "0"], "--workers is 0; it must be at least 1"),
         (["--otlp-endpoint", "localhost:4317"], "--otlp-endpoint is 'localhost:4317'; write it like"),
         (["--address", "localhost"], "--address: 'localhost' is not host:port"),

@@ -107,13 +107,35 @@ def opened(bundle: Bundle, **options: object) -> Opened:
     return open_engines(bundle, ServeConfig(bundle.root, **options))  # type: ignore[arg-type]
 
 
-def test_auto_serves_on_the_cpu_and_says_why_nothing_better_does(bundle: Bundle) -> None:
+def test_auto_serves_on_the_cpu_where_there_is_nothing_better(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
     found = opened(bundle, instances=3)
     assert {engine.provider for engine in found.engines} == {"CPUExecutionProvider"}
     assert len(found.engines) == 3
     assert found.batch_tokens == 384
+    assert not found.passed_over
+    assert not caplog.records
+
+
+@pytest.fixture
+def gpu_in_sight() -> Iterator[None]:
+    """The registry as on a machine with a GPU that nothing installed here can use."""
+    there = BACKENDS["cuda"]
+    BACKENDS["cuda"] = replace(there, seen=lambda: True)
+    yield
+    BACKENDS["cuda"] = there
+
+
+@pytest.mark.usefixtures("gpu_in_sight")
+def test_auto_says_why_a_gpu_that_is_there_is_not_used(
+    bundle: Bundle, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = opened(bundle)
+    assert {engine.provider for engine in found.engines} == {"CPUExecutionProvider"}
     assert list(found.passed_over) == ["cuda"]
     assert INSTALL in found.passed_over["cuda"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_the_cpu_alone_is_no_second_choice(bundle: Bundle) -> None:
@@ -153,6 +175,7 @@ def test_each_provider_has_its_own_default_variant(bundle: Bundle) -> None:
     assert choose(bundle, cuda, None).name == "fp32"
 
 
+@pytest.mark.usefixtures("gpu_in_sight")
 def test_auto_leaves_a_variant_that_was_made_for_the_cpu_there(bundle: Bundle) -> None:
     both = variants(bundle, int8="CPUExecutionProvider", fp16="CUDAExecutionProvider")
     assert not opened(both, variant="int8").passed_over
