@@ -219,3 +219,22 @@ sys.exit(main(sys.argv[1:]))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "pip install 'strop[sign]'" in done.stderr
+
+
+def test_a_variant_for_a_gpu_is_verified_on_the_cpu_where_there_is_none_and_says_why(bundle, inspect):
+    manifest = read_manifest(bundle)
+    made_for_gpu = tuple(
+        replace(one, provider="CUDAExecutionProvider") if one.name == "int8" else one
+        for one in manifest.variants
+    )
+    (bundle / "manifest.json").write_text(
+        replace(manifest, variants=made_for_gpu).to_json(), encoding="utf-8"
+    )
+    found = inspect(bundle, "--verify", "--json")
+    assert found.code == 0
+    assert [check["provider"] for check in found.findings["golden"]] == ["CPUExecutionProvider"] * 2
+    assert list(found.findings["elsewhere"]) == ["int8"]
+    assert "strop[gpu]" in found.findings["elsewhere"]["int8"]
+    shown = inspect(bundle)
+    assert "not here on what it was made for" in shown.out
+    assert "pip uninstall onnxruntime" in " ".join(shown.out.split())

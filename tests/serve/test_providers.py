@@ -1,11 +1,13 @@
 """Which provider serves, and why; what a model takes of its memory; batches in bound buffers."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 
@@ -21,6 +23,8 @@ from strop.export.bundle.probe import (
     probe,
 )
 from strop.export.bundle.weights import Weights
+from strop.proto import open_inference_pb2 as oip
+from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.serve.config import ServeConfig
 from strop.serve.engines.bound import BoundSession, Device
 from strop.serve.engines.cuda import provider_options
@@ -255,3 +259,19 @@ def test_the_probe_ends_well_where_there_is_no_gpu() -> None:
     assert probed.provider != "CUDAExecutionProvider"
     assert cuda_fault(probed)
     assert missing("CPUExecutionProvider") is None
+
+
+def test_a_server_that_misses_its_provider_says_so_wherever_it_is_asked(
+    start_server: Callable[..., Any], tiny_bundle: Path
+) -> None:
+    server = start_server(tiny_bundle, "--provider", "cuda")
+    assert server.metric("strop_providers_passed_over", model="tiny", version="3") == 1
+    with grpc.insecure_channel(server.address) as channel:
+        stub = oip_grpc.GRPCInferenceServiceStub(channel)
+        config = stub.ModelConfig(oip.ModelConfigRequest(name="tiny")).config
+        about = stub.ServerMetadata(oip.ServerMetadataRequest())
+    assert config.parameters["provider"].string_value == "CPUExecutionProvider"
+    assert INSTALL in config.parameters["not_cuda"].string_value
+    assert "provider:CPUExecutionProvider" in about.extensions
+    assert INSTALL in " ".join(server.output.read_text().split())
+    assert "passed over" in server.errors.read_text()
