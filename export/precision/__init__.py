@@ -74,5 +74,19 @@ PRECISIONS: Mapping[str, Precision] = {
             _writer("fp16"),
             provider="CUDAExecutionProvider",
         ),
+        Precision(
+            "int8-symmetric",
+            "fp16 with dense layers in int8, as TensorRT takes them; for a GPU, slow on a CPU",
+            _writer("symmetric", "write_int8"),
+            batch_invariant=False,
+            provider="TensorrtExecutionProvider",
+        ),
+        Precision(
+            "fp8",
+            "fp16 with dense layers in 8-bit floats, for a GPU of compute capability 8.9 or later",
+            _writer("symmetric", "write_fp8"),
+            batch_invariant=False,
+            provider="TensorrtExecutionProvider",
+        ),
     )
 }

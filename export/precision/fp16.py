@@ -1,6 +1,7 @@
 """Half precision for GPUs: fp16 weights and activations, fp32 where fp16 overflows or loses sums."""
 
 from pathlib import Path
+from typing import cast
 
 import onnx
 from onnx import TensorProto, helper
@@ -18,7 +19,11 @@ def write(source: Path, target: Path, calibration: Calibration) -> None:
 
     Inputs and outputs keep their types.
     """
-    model = onnx.load(source)
+    onnx.save(halved(onnx.load(source)), target)
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The fp16 form of an fp32 graph; the nodes keep their names."""
     model = convert_float_to_float16(
         model,
         keep_io_types=True,
@@ -28,7 +33,7 @@ def write(source: Path, target: Path, calibration: Calibration) -> None:
     _join_in_fp32(model.graph)
     ordered = ONNXModel(model)  # the converter appends its casts at the end
     ordered.topological_sort()
-    onnx.save(ordered.model, target)
+    return cast(onnx.ModelProto, ordered.model)
 
 
 def _mask_additions(graph: onnx.GraphProto) -> list[str]:

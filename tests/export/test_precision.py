@@ -32,6 +32,8 @@ LIMITS = {
     "w8": (0.4, 0.05),
     "w4": (0.3, 0.4),
     "fp16": (0.6, 0.005),
+    "int8-symmetric": (0.4, 0.2),
+    "fp8": (0.4, 0.2),
 }
 
 
@@ -108,6 +110,24 @@ def test_an_int8_graph_records_the_weights_it_uses_for_this_cpu(wide, name):
     ]
     matrices = [numpy_helper.to_array(tensor).astype(int) for tensor in dense]
     assert max(np.abs(matrix).max() for matrix in matrices) == weight_limit()
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"), [("int8-symmetric", TensorProto.INT8), ("fp8", TensorProto.FLOAT8E4M3FN)]
+)
+def test_every_dense_layer_of_a_symmetric_form_reads_8_bits_with_a_zero_point_of_zero(wide, name, type_):
+    wide.session(name)
+    graph = onnx.load(wide.path(name)).graph
+    tensors, made = weights(graph), {output: node for node in graph.node for output in node.output}
+    dense = [node for node in graph.node if node.op_type == "MatMul" and "dequantised" in node.input[1]]
+    assert len(dense) == len(dense_layers(onnx.load(wide.path("fp32")).graph))
+    for node in dense:
+        for dequantise in (made[name] for name in node.input):
+            assert dequantise.op_type == "DequantizeLinear"
+            zero = tensors[dequantise.input[2]]
+            assert zero.data_type == type_
+            assert not np.any(np.asarray(numpy_helper.to_array(zero), dtype=np.float32))
+    assert {made[made[node.input[0]].input[0]].op_type for node in dense} == {"QuantizeLinear"}
 
 
 def with_an_outlier(source, target):
