@@ -12,7 +12,7 @@ STAGES = ("train", "export", "serve", "proto", "bench")
 SEAMS = {
     "train": (),
     "export": ("strop.train",),
-    "serve": ("strop.export.bundle", "strop.proto"),
+    "serve": ("strop.export.bundle", "strop.export.tensorrt", "strop.proto"),
     "proto": ("strop.proto",),  # the generated stubs name each other in full
     # Two benchmarks need what stands behind a server: the bundle in-process, and the run it came from.
     "bench": ("strop.proto", "strop.export.bundle", "strop.train.run"),
@@ -63,7 +63,9 @@ def test_every_stage_is_a_relative_symlink_under_strop(stage):
     assert (ROOT / "strop" / stage).readlink() == Path("..") / stage
 
 
-@pytest.mark.parametrize("stage", ["serve", "bench", "proto", "export.bundle", "export.inspect"])
+@pytest.mark.parametrize(
+    "stage", ["serve", "bench", "proto", "export.bundle", "export.inspect", "export.tensorrt"]
+)
 def test_a_box_that_serves_or_measures_loads_no_torch(stage):
     script = f"""
 import importlib, pkgutil, sys

@@ -1,6 +1,7 @@
 """Random models, and one as wide as MiniLM in every numeric form: a tiny model meets other kernels."""
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -72,9 +73,25 @@ class Wide:
         return self.sessions[name, threads]
 
 
+@pytest.fixture(scope="session")
+def make_wide(tmp_path_factory):
+    """Makes the model of a hidden size and a number of heads, each only once."""
+    return cache(lambda hidden, heads: write_wide(tmp_path_factory.mktemp("wide"), hidden, heads))
+
+
 @pytest.fixture(scope="session", params=[(384, 12), (128, 2)], ids=["heads of 32", "heads of 64"])
-def wide(request, tmp_path_factory):
+def wide(request, make_wide):
     """Two layers as wide as MiniLM's, and heads as wide as BERT's."""
+    return make_wide(*request.param)
+
+
+@pytest.fixture(scope="session")
+def wide_of_64(make_wide):
+    """Two layers with heads as wide as BERT's, where one model will do."""
+    return make_wide(128, 2)
+
+
+def write_wide(folder, hidden, heads):
     import torch
     import transformers
 
@@ -82,7 +99,6 @@ def wide(request, tmp_path_factory):
     from strop.export.packed import packed_layout
     from strop.tasks import TASKS
 
-    hidden, heads = request.param
     config = transformers.BertConfig(
         vocab_size=100,
         num_labels=3,
@@ -99,7 +115,7 @@ def wide(request, tmp_path_factory):
             if isinstance(module, torch.nn.LayerNorm):
                 module.weight.fill_(1)
         model.classifier.weight *= 5
-    result = Wide(packed_layout(model), tmp_path_factory.mktemp("wide"))
+    result = Wide(packed_layout(model), folder)
     export_graph(
         model, TASKS["text-classification"], result.layout, make_sequences(LENGTHS), result.path("fp32")
     )

@@ -1,0 +1,26 @@
+"""TensorRT engines of a bundle's graphs: found, built in a process of their own, kept in a cache.
+
+One code for TensorRT 10, 11 and TensorRT-RTX, by module name: only calls that all of them have. Their
+libraries are loaded in that process alone; whoever serves loads them to run an engine, not to build one.
+"""
+
+from .builder import Builder
+from .cache import CachedEngine, EngineCache, EngineKey, default_folder
+from .library import Card, Found, Library, NotAvailableError, find, target
+from .profiles import Profile, profiles_of
+
+__all__ = [
+    "Builder",
+    "CachedEngine",
+    "Card",
+    "EngineCache",
+    "EngineKey",
+    "Found",
+    "Library",
+    "NotAvailableError",
+    "Profile",
+    "default_folder",
+    "find",
+    "profiles_of",
+    "target",
+]

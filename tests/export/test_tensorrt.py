@@ -1,0 +1,223 @@
+"""TensorRT engines, really built: TensorRT-RTX's builder needs no GPU. Running them does."""
+
+import json
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, replace
+
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import helper
+
+from strop.errors import InputError, StropError
+from strop.export.bundle.files import file_entry
+from strop.export.tensorrt import (
+    Builder,
+    Card,
+    EngineCache,
+    EngineKey,
+    Found,
+    Library,
+    NotAvailableError,
+    Profile,
+    find,
+    profiles_of,
+    target,
+)
+
+RTX = Library("tensorrt_rtx", "1.7.1", "13", ("8.6", "8.9"))
+FULL = Library("tensorrt", "11.0.0", "13")
+ADA = Card("NVIDIA L4", "8.9", "13.0")
+HOPPER = Card("NVIDIA H100", "9.0", "13.0")
+PROFILES = profiles_of([(1, 16), (4, 16), (1, 32), (2, 32)])
+
+needs_builder = pytest.mark.skipif(
+    find().library is None or not find().library.capabilities,
+    reason=f"no TensorRT-RTX builds here: {find().no_library}",
+)
+
+
+def key_of(graph, **fields):
+    library = find().library
+    return replace(
+        EngineKey(
+            graph.stem,
+            file_entry(graph).sha256,
+            library.module,
+            library.version,
+            library.cuda,
+            "8.9",
+            PROFILES,
+        ),
+        **fields,
+    )
+
+
+def ignore(part):
+    pass
+
+
+@pytest.fixture
+def key():
+    return EngineKey("fp16", "0" * 64, "tensorrt_rtx", "1.7.1", "13", "8.9", PROFILES)
+
+
+@given(st.lists(st.tuples(st.integers(1, 64), st.sampled_from([16, 32, 64])), min_size=1))
+def test_the_profiles_take_every_shape_and_no_longer_one(shapes):
+    profiles = {profile.length: profile for profile in profiles_of(shapes)}
+    for rows, length in shapes:
+        assert profiles[length].least_rows <= rows <= profiles[length].most_rows
+    assert max(profiles) == max(length for _, length in shapes)
+
+
+def test_a_profile_has_the_shapes_of_each_input():
+    profile = Profile(16, 1, 4)
+    assert profile.shapes(2) == ((1, 16), (4, 16), (4, 16))
+    assert profile.shapes(1) == ((1,), (4,), (4,))
+
+
+def test_an_engine_is_for_this_card_unless_another_is_asked_for():
+    assert target(Found(RTX, "", ADA, "")) == "8.9"
+    assert target(Found(RTX, "", None, "none"), "8.6") == "8.6"
+    assert target(Found(FULL, "", HOPPER, "")) == "9.0"
+    assert target(Found(FULL, "", HOPPER, ""), "9.0") == "9.0"
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "error", "message"),
+    [
+        (
+            Found(None, "it is broken", ADA, ""),
+            None,
+            NotAvailableError,
+            "because it is broken; pip install",
+        ),
+        (Found(RTX, "", None, "no driver"), None, NotAvailableError, "because no driver; install NVIDIA"),
+        (Found(RTX, "", HOPPER, ""), None, NotAvailableError, "not made for .* 9.0, only for 8.6, 8.9"),
+        (Found(RTX, "", None, ""), "7.0", InputError, "--compute-capability is 7.0; .* for 8.6, 8.9"),
+        (Found(FULL, "", None, ""), "8.9", InputError, "the card that is there, and here is none"),
+        (Found(FULL, "", HOPPER, ""), "8.9", InputError, "builds for 9.0 here"),
+    ],
+)
+def test_what_can_not_be_built_for_says_why(found, asked, error, message):
+    with pytest.raises(error, match=message):
+        target(found, asked)
+
+
+def test_an_engine_is_found_again_by_its_whole_key_alone(key, tmp_path):
+    cache = EngineCache(tmp_path / "engines")
+    assert cache.find(key) == (None, "none was built yet")
+    kept = cache.keep(key, memoryview(b"engine"), "NVIDIA L4", 1.5)
+    assert cache.find(key) == (kept, "")
+    assert list(cache.engines()) == [kept]
+    assert kept.path.read_bytes() == b"engine"
+    assert kept.card == "NVIDIA L4"
+    others = {
+        "variant": "fp32",
+        "graph_sha256": "1" * 64,
+        "library": "tensorrt",
+        "version": "1.7.2",
+        "cuda": "12",
+        "compute_capability": "8.6",
+        "profiles": PROFILES[:1],
+    }
+    assert others.keys() == asdict(key).keys()
+    for name, value in others.items():
+        assert cache.find(replace(key, **{name: value})) == (None, "none was built yet")
+
+
+def test_a_damaged_engine_is_noticed(key, tmp_path):
+    cache = EngineCache(tmp_path)
+    kept = cache.keep(key, memoryview(b"engine"), "", 1.5)
+    kept.path.write_bytes(b"engin")
+    assert "5 bytes instead of 6" in cache.find(key)[1]
+    kept.path.write_bytes(b"engime")
+    assert "another sha256" in cache.find(key)[1]
+    kept.path.unlink()
+    assert "missing" in cache.find(key)[1]
+    kept.path.with_suffix(".json").write_text("{", encoding="utf-8")
+    assert "can't be read" in cache.find(key)[1]
+    assert not list(cache.engines())
+    cache.keep(key, memoryview(b"engine"), "", 1.5)
+    assert cache.find(key)[0] == kept
+
+
+@needs_builder
+@pytest.mark.parametrize("form", ["fp32", "fp16", "int8-symmetric", "fp8"])
+def test_every_form_for_a_gpu_becomes_an_engine_once(wide_of_64, tmp_path, form):
+    wide_of_64.session(form)
+    graph, cache, heard = wide_of_64.path(form), EngineCache(tmp_path), []
+    built = Builder(graph, key_of(graph), cache, "a card").run(heard.append)
+    assert heard == sorted(heard)
+    assert 0 < heard[0] < heard[-1] <= 1
+    assert built.seconds > 0
+    assert cache.find(key_of(graph)) == (built, "")
+    # It is there: nothing is built, and so no progress made.
+    written = built.path.stat().st_mtime_ns
+    Builder(graph, key_of(graph), cache).run(pytest.fail)
+    assert built.path.stat().st_mtime_ns == written
+
+
+@needs_builder
+def test_what_the_library_refuses_is_said_in_its_words(wide_of_64, tmp_path):
+    wide_of_64.session("fp8")
+    graph = wide_of_64.path("fp8")
+    builder = Builder(graph, key_of(graph, compute_capability="8.6"), EngineCache(tmp_path))
+    with pytest.raises(StropError, match="fp8_e4m3"):
+        builder.run(ignore)
+    graph = tmp_path / "foreign.onnx"
+    x, y = (helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 4]) for name in "xy")
+    node = helper.make_node("BiasGelu", ["x", "x"], ["y"], domain="com.microsoft")
+    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(helper.make_graph([node], "g", [x], [y]), opset_imports=opsets, ir_version=10)
+    onnx.save(model, graph)
+    builder = Builder(graph, key_of(graph), EngineCache(tmp_path))
+    with pytest.raises(StropError, match=r"can't take .*foreign.onnx: .*BiasGelu"):
+        builder.run(ignore)
+    assert not list(tmp_path.glob("*.engine*"))
+    assert not list(tmp_path.glob("*.json"))
+
+
+@needs_builder
+def test_a_build_that_is_killed_leaves_nothing_and_no_other_begins(wide_of_64, tmp_path):
+    wide_of_64.session("fp16")
+    graph, begun = wide_of_64.path("fp16"), threading.Event()
+    many = profiles_of([(rows, length) for rows in (1, 8) for length in range(8, 400, 8)])
+    builder = Builder(graph, key_of(graph, profiles=many), EngineCache(tmp_path))
+
+    def end() -> None:
+        begun.wait()
+        builder.kill()
+
+    killer = threading.Thread(target=end)
+    killer.start()
+    with pytest.raises(StropError, match="was stopped"):
+        builder.run(lambda part: begun.set())
+    killer.join()
+    with pytest.raises(StropError, match="before it began"):
+        builder.run(ignore)
+    assert not list(tmp_path.glob("*.engine*"))
+
+
+@needs_builder
+def test_a_builder_ends_with_the_process_that_asked(wide_of_64, tmp_path):
+    wide_of_64.session("fp16")
+    graph = wide_of_64.path("fp16")
+    many = profiles_of([(rows, length) for rows in (1, 8) for length in range(8, 400, 8)])
+    job = {
+        "graph": str(graph),
+        "key": asdict(key_of(graph, profiles=many)),
+        "cache": str(tmp_path),
+        "card": "",
+    }
+    command = [sys.executable, "-m", "strop.export.tensorrt"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        assert "progress" in json.loads(process.stdout.readline())
+        process.stdin.close()
+        assert process.wait(30) == 1
+    assert not list(tmp_path.glob("*.engine*"))
