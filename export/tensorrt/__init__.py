@@ -5,11 +5,13 @@ libraries are loaded in that process alone; whoever serves loads them to run an 
 """
 
 from .builder import Builder
-from .cache import CachedEngine, EngineCache, EngineKey, default_folder
-from .library import Card, Found, Library, NotAvailableError, find, target
+from .cache import CachedEngine, EngineCache, EngineKey, default_folder, write_whole
+from .library import RTX, Card, Found, Library, NotAvailableError, find, target
+from .messages import messages_of
 from .profiles import Profile, profiles_of
 
 __all__ = [
+    "RTX",
     "Builder",
     "CachedEngine",
     "Card",
@@ -21,6 +23,8 @@ __all__ = [
     "Profile",
     "default_folder",
     "find",
+    "messages_of",
     "profiles_of",
     "target",
+    "write_whole",
 ]

@@ -9,6 +9,7 @@ from strop.errors import StropError
 
 from .cache import write_whole
 from .library import RTX
+from .messages import messages_of
 from .profiles import Profile
 
 
@@ -29,7 +30,7 @@ def build(
     Raises ``StropError`` with the library's own reason when it can't take the graph.
     """
     trt = import_module(library)
-    messages = _messages(trt)
+    messages = messages_of(trt)
     builder = trt.Builder(messages)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, messages)
@@ -37,6 +38,8 @@ def build(
         reasons = [str(parser.get_error(number)) for number in range(parser.num_errors)]
         raise StropError(f"{library} {trt.__version__} can't take {graph}: {'; '.join(reasons)}")
     config = builder.create_builder_config()
+    # Else fp32 products are rounded to 10 bits on the way, and fp32 would not be the reference.
+    config.clear_flag(trt.BuilderFlag.TF32)
     config.progress_monitor = _monitor(trt, progress)
     for profile in profiles:
         config.add_optimization_profile(_optimization_profile(builder, network, profile))
@@ -63,21 +66,6 @@ def _optimization_profile(builder: Any, network: Any, profile: Profile) -> Any:
     for tensor in map(network.get_input, range(network.num_inputs)):
         made.set_shape(tensor.name, *profile.shapes(len(tensor.shape)))
     return made
-
-
-def _messages(trt: Any) -> Any:
-    """A logger that keeps what errors say; the library's own would print them."""
-
-    class Messages(trt.ILogger):  # type: ignore[misc]  # the module is known when it runs
-        def __init__(self) -> None:
-            super().__init__()
-            self.errors: list[str] = []
-
-        def log(self, severity: Any, message: str) -> None:
-            if severity in (trt.ILogger.Severity.ERROR, trt.ILogger.Severity.INTERNAL_ERROR):
-                self.errors.append(message)
-
-    return Messages()
 
 
 def _monitor(trt: Any, progress: Callable[[float], None]) -> Any:

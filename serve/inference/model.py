@@ -11,6 +11,7 @@ from strop.tasks import Task
 from ..config import ServeConfig
 from ..engines.instances import Instances
 from ..engines.opening import open_engines
+from ..engines.upgrade import Upgrade
 from .mask import Mask
 
 
@@ -36,6 +37,8 @@ class Model:
     """Tokens in a batch at most."""
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Why a better provider, or the one that was asked for, isn't used, by its name."""
+    upgrade: Upgrade | None = None
+    """What prepares better engines while it answers."""
 
     @classmethod
     def load(cls, root: Path, config: ServeConfig) -> Self:

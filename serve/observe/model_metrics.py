@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from ..core import Batch, Timings
 from ..scheduling.queue import WorkQueue
+from .engine_metrics import EngineFamilies, EngineMetrics
 from .statistics import Statistics
 
 SECONDS = (*(step * 10.0**power for power in range(-4, 1) for step in (1, 1.5, 2, 3, 5, 7)), 10.0)
@@ -46,6 +47,7 @@ class ModelFamilies:
         )
         self.queue_texts = self._gauge("queue_texts", "Texts that wait for a batch")
         self.queue_tokens = self._gauge("queue_tokens", "Tokens that wait for a batch")
+        self.engines = EngineFamilies(registry)
         self.info = Gauge(
             "strop_model_info",
             "1 for what is served, and on what; 0 for what was",
@@ -86,6 +88,8 @@ class ModelMetrics:
         self._of = of
         self._info = families.info
         self._passed_over = families.passed_over.labels(**of)
+        self.engines = EngineMetrics(families.engines, model, version, self._upgraded)
+        """How better engines are prepared for it."""
         self._stages = {stage: families.stages.labels(**of, stage=stage) for stage in STAGES}
         self._batch_texts = families.batch_texts.labels(**of)
         self._batch_tokens = families.batch_tokens.labels(**of)
@@ -162,6 +166,9 @@ class ModelMetrics:
     def forecast_error(self, seconds: float) -> None:
         """A batch took so much more or less than predicted."""
         self._forecast_error.observe(abs(seconds))
+
+    def _upgraded(self, provider: str) -> None:
+        self.runs_on(self._served["variant"], provider)
 
     def _tell(self, served: int) -> None:
         if self._served:

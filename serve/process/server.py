@@ -202,6 +202,7 @@ class Server:
         Raises ``StropError`` when the grace period ended before they had.
         """
         self._catalogue.ready = False
+        await asyncio.gather(*(one.stop_upgrade() for one in self._catalogue.deployed.values()))
         await self._health.enter_graceful_shutdown()
         log.info("draining", extra={"facts": {"calls_under_way": self._calls.in_flight}})
         await asyncio.sleep(self._config.notice_seconds)

@@ -107,11 +107,17 @@ class Deployed:
             self._observer.answered(self, query, answer)
         return answer
 
+    async def stop_upgrade(self) -> None:
+        """Give up better engines that are still being prepared for it."""
+        if self.model.upgrade is not None:
+            await asyncio.to_thread(self.model.upgrade.stop)
+
     async def retire(self) -> None:
         """Finish the calls to it, end its threads and give its memory back.
 
         No call may find it any more.
         """
+        await self.stop_upgrade()
         await self._idle.wait()
         await asyncio.to_thread(self._pipeline.close)
         self.metrics.gone(self._pipeline.queue)
@@ -146,4 +152,6 @@ def deploy(
     )
     metrics.served(model.variant, model.provider, pipeline.queue, model.batch_tokens)
     metrics.passed_over(len(model.passed_over))
+    if model.upgrade is not None:
+        model.upgrade.start(metrics.engines)
     return Deployed(model, pipeline, metrics, observer)

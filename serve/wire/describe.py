@@ -49,6 +49,8 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
     }
     if model.mask is not None:
         facts["mask_token"] = model.mask.name
+    if model.upgrade is not None:
+        facts["engine_upgrade"] = model.upgrade.status
     return pb.ModelConfig(
         name=model.name,
         platform=PLATFORM,

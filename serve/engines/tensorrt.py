@@ -1,0 +1,98 @@
+"""A TensorRT engine as an engine: batches in fixed shapes, in buffers that stay where they are."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strop.errors import StropError
+from strop.export.bundle import Layout, by_input
+from strop.export.tensorrt import EngineKey, Profile
+from strop.tasks import Outputs, Task
+
+from ..core import IntArray
+from .card import Card
+
+OUTPUT = "logits"
+
+
+class TensorRTEngine:
+    """One card's context with its buffers; one batch at a time."""
+
+    def __init__(
+        self, card: Card, key: EngineKey, shapes: Mapping[str, tuple[int, ...]], layout: Layout, task: Task
+    ) -> None:
+        """``shapes``: of the inputs, int64, and of the logits, fp32; -1 in what differs by batch."""
+        self._card = card
+        self._profiles = key.profiles
+        self._task = task
+        self.layout = layout
+        self.provider = f"{key.library} {key.version}"
+        *_, self.width = shapes[OUTPUT]
+        self._per_token = len(shapes[OUTPUT]) == len(("rows", "tokens", "outputs"))
+        self._inputs = {
+            name: _Buffer(
+                card, max(math.prod(one.shapes(len(shape))[-1]) for one in self._profiles), np.int64
+            )
+            for name, shape in shapes.items()
+            if name != OUTPUT
+        }
+        largest = max(math.prod(self._output_shape(one.most_rows, one.length)) for one in self._profiles)
+        self._output = _Buffer(card, largest, np.float32)
+
+    def run(self, sequences: Sequence[IntArray]) -> Outputs:
+        """The outputs for n sequences of tokens, as far as they are told.
+
+        Raises ``StropError`` for a batch of a shape that the engine wasn't built for, or that failed.
+        """
+        logits = self._compute(self.layout.feeds(sequences))
+        found = by_input(self._task, self.layout, self._task.activate(logits), sequences)
+        return self._task.told(found)
+
+    def close(self) -> None:
+        """Give the card's memory back."""
+        self._card.close()
+
+    def _compute(self, feeds: Mapping[str, IntArray]) -> NDArray[np.float32]:
+        rows, length = feeds["input_ids"].shape
+        profile = _profile_for(self._profiles, rows, length)
+        for name, buffer in self._inputs.items():
+            buffer.upload(feeds[name])
+        addresses = {
+            name: buffer.address for name, buffer in (*self._inputs.items(), (OUTPUT, self._output))
+        }
+        self._card.execute(profile, {name: feeds[name].shape for name in self._inputs}, addresses)
+        return self._output.download(self._output_shape(rows, length))
+
+    def _output_shape(self, rows: int, length: int) -> tuple[int, ...]:
+        return (rows, length, self.width) if self._per_token else (rows, self.width)
+
+
+class _Buffer:
+    """A tensor's memory on the card, and pinned beside it what is copied there or from there."""
+
+    def __init__(self, card: Card, values: int, dtype: type[np.generic]) -> None:
+        self._card = card
+        self._host = card.allocate_pinned(values * np.dtype(dtype).itemsize).view(dtype)
+        self.address = card.allocate(self._host.nbytes)
+
+    def upload(self, array: NDArray[np.generic]) -> None:
+        staged = self._host[: array.size]
+        staged[...] = array.ravel()
+        self._card.upload(self.address, staged.view(np.uint8))
+
+    def download(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        """A copy of the caller's own, once all is computed."""
+        staged = self._host[: math.prod(shape)]
+        self._card.download(staged.view(np.uint8), self.address)
+        self._card.wait()
+        return staged.reshape(shape).copy()
+
+
+def _profile_for(profiles: Sequence[Profile], rows: int, length: int) -> int:
+    for number, profile in enumerate(profiles):
+        if length == profile.length and profile.least_rows <= rows <= profile.most_rows:
+            return number
+    known = ", ".join(map(str, profiles))
+    raise StropError(f"the engine was not built for {rows} rows of {length} tokens, only for {known}")
