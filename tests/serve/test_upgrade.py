@@ -1,0 +1,336 @@
+"""TensorRT engines take over from ONNX Runtime's under load; the GPU alone is made up, by ONNX Runtime."""
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from strop.errors import StropError
+from strop.export.bundle import Bundle, Session
+from strop.export.tensorrt import EngineKey, find, profiles_of
+from strop.proto import open_inference_pb2 as oip
+from strop.proto import open_inference_pb2_grpc as oip_grpc
+from strop.proto import strop_pb2 as typed
+from strop.proto import strop_pb2_grpc as typed_grpc
+from strop.serve.config import ServeConfig
+from strop.serve.engines.engine import Engine, require_golden
+from strop.serve.engines.preparation import TensorRTPreparation
+from strop.serve.engines.tensorrt import TensorRTEngine
+from strop.serve.engines.upgrade import Upgrade
+from strop.serve.inference.model import Model
+from strop.serve.observe.metrics import Metrics
+from strop.serve.process.server import Models, listening
+from strop.serve.repository.catalogue import Catalogue
+from strop.serve.repository.deployed import deploy
+from strop.serve.repository.finder import Unchanged
+from strop.serve.wire.calls import Calls
+
+ROWS, LENGTHS, TOKENS = 8, range(8, 33, 8), 64
+SHAPES = [(rows, length) for length in LENGTHS for rows in range(1, ROWS + 1)]
+TEXTS = ["good film", "bad", "not a very good film", "", "very very bad"]
+DEADLINE_SECONDS = 60.0
+
+
+class MadeUpCard:
+    """Memory by address, and a stream: what is begun happens when it is waited for, in that order."""
+
+    def __init__(self, session: Session, inputs: Sequence[str], factor: float = 1.0) -> None:
+        self._session = session
+        self._inputs = inputs
+        self._factor = factor
+        self._begun: list[Callable[[], None]] = []
+        self.memory: dict[int, np.ndarray] = {}
+        self.closed = False
+
+    def allocate(self, size: int) -> int:
+        address = 4096 * (len(self.memory) + 1)
+        self.memory[address] = np.full(size, 0xFF, np.uint8)
+        return address
+
+    def allocate_pinned(self, size: int) -> np.ndarray:
+        return np.zeros(size, np.uint8)
+
+    def upload(self, address: int, source: np.ndarray) -> None:
+        def copy() -> None:
+            self.memory[address][: source.size] = source
+
+        self._begun.append(copy)
+
+    def download(self, target: np.ndarray, address: int) -> None:
+        def copy() -> None:
+            target[...] = self.memory[address][: target.size]
+
+        self._begun.append(copy)
+
+    def execute(self, profile: int, shapes: Mapping[str, tuple], addresses: Mapping[str, int]) -> None:
+        def compute() -> None:
+            feeds = {}
+            for name in self._inputs:
+                values = self.memory[addresses[name]].view(np.int64)[: np.prod(shapes[name])]
+                feeds[name] = values.reshape(shapes[name])
+            length = profiles_of(SHAPES)[profile].length
+            assert feeds["input_ids"].shape[1] == length
+            logits = np.ascontiguousarray(self._session.run(feeds) * np.float32(self._factor))
+            self.memory[addresses["logits"]][: logits.nbytes] = logits.view(np.uint8).ravel()
+
+        self._begun.append(compute)
+
+    def wait(self) -> None:
+        begun, self._begun = self._begun, []
+        for one in begun:
+            one()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def engine_on(card: MadeUpCard, bundle: Bundle) -> TensorRTEngine:
+    key = EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles_of(SHAPES))
+    rectangle = dict.fromkeys(("input_ids", "position_ids", "slots", "segment_ids", "places"), (-1, -1))
+    shapes = {**rectangle, "starts": (-1,), "logits": (-1, 3)}
+    return TensorRTEngine(card, key, shapes, bundle.reference.layout.padded(), bundle.task)
+
+
+def card_of(bundle: Bundle, factor: float = 1.0) -> MadeUpCard:
+    inputs = ("input_ids", "position_ids", "slots", "segment_ids", "places", "starts")
+    return MadeUpCard(Session(bundle.model_file(bundle.reference)), inputs, factor)
+
+
+class MadeUpPreparation:
+    """Waits until it is told to go on, or stopped; the cards of its engines are made up."""
+
+    name = "TensorRT"
+
+    def __init__(self, bundle: Bundle, factor: float = 1.0, fault: str = "") -> None:
+        self.bundle, self.factor, self.fault = bundle, factor, fault
+        self.go_on, self.kept, self.stopped = threading.Event(), False, False
+        self.cards: list[MadeUpCard] = []
+
+    def prepare(self, progress: Callable[[float], None]) -> str:
+        progress(0.25)
+        assert self.go_on.wait(DEADLINE_SECONDS)
+        if self.stopped:
+            raise StropError("the build was stopped")
+        if self.fault:
+            raise StropError(self.fault)
+        return "built"
+
+    def open(self, count: int) -> Sequence[Engine]:
+        self.cards = [card_of(self.bundle, self.factor) for _ in range(count)]
+        return [engine_on(card, self.bundle) for card in self.cards]
+
+    def keep(self) -> None:
+        self.kept = True
+
+    def stop(self) -> None:
+        self.stopped = True
+        self.go_on.set()
+
+
+class Served:
+    """A server in this process whose only model is to be upgraded, and calls to it."""
+
+    def __init__(self, root: Path, preparation: MadeUpPreparation | TensorRTPreparation) -> None:
+        self.config = ServeConfig(
+            root,
+            address="127.0.0.1:0",
+            layout="padded",
+            instances=2,
+            batch_tokens=TOKENS,
+            batch_texts=ROWS,
+        )
+        bundle = Bundle.open(root)
+        model = Model.load(root, self.config)
+
+        def prove(engine: Engine) -> None:
+            require_golden(engine, bundle, bundle.reference, TOKENS)
+
+        self.upgrade = Upgrade(model.instances, preparation, prove)
+        self.model = replace(model, upgrade=self.upgrade)
+        self.metrics = Metrics()
+        self.answered = 0
+        self.answers: set[bytes] = set()
+
+    @asynccontextmanager
+    async def running(self):
+        deployed = deploy(self.model, self.config, self.metrics.of("tiny", "3"))
+        models = Models(Catalogue([deployed]), Unchanged(), Calls(self.metrics))
+        async with listening(models, self.config) as address, grpc.aio.insecure_channel(address) as channel:
+            self.stub = typed_grpc.StropStub(channel)
+            self.protocol = oip_grpc.GRPCInferenceServiceStub(channel)
+            yield
+        await deployed.retire()
+
+    async def ask(self) -> None:
+        """One call; every answer is the same whoever computes it."""
+        reply = await self.stub.Classify(typed.ClassifyRequest(texts=TEXTS), timeout=DEADLINE_SECONDS)
+        self.answered += 1
+        self.answers.add(b"".join(one.SerializeToString() for one in reply.results))
+
+    async def said(self) -> str:
+        """What ModelConfig says of the upgrade."""
+        reply = await self.protocol.ModelConfig(oip.ModelConfigRequest(name="tiny"))
+        return reply.config.parameters["engine_upgrade"].string_value
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, {"model": "tiny", "version": "3", **labels})
+
+    def result(self) -> tuple[str, str] | None:
+        """What came of the upgrade, and why."""
+        samples = (one for family in self.metrics.registry.collect() for one in family.samples)
+        found = (one.labels for one in samples if one.name == "strop_engine_builds_total")
+        return next(((labels["result"], labels["reason"]) for labels in found), None)
+
+    async def until_ended(self) -> None:
+        while self.result() is None:
+            await asyncio.wait_for(self.ask(), DEADLINE_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+def test_an_engine_answers_like_onnx_runtime_and_only_what_it_was_built_for(bundle: Bundle):
+    card = card_of(bundle)
+    engine = engine_on(card, bundle)
+    generator = np.random.default_rng(0)
+    session, layout = Session(bundle.model_file(bundle.reference)), bundle.reference.layout.padded()
+    for lengths in ([1], [32], [3, 17, 9], [8] * ROWS, [2]):
+        sequences = [generator.integers(0, 10, length) for length in lengths]
+        wanted = bundle.task.activate(session.run(layout.feeds(sequences)))
+        np.testing.assert_array_equal(engine.run(sequences), wanted)
+    with pytest.raises(StropError, match="not built for 1 rows of 40 tokens, only for 1-8x8, 1-8x16"):
+        engine.run([np.zeros(40, np.int64)])
+    with pytest.raises(StropError, match="not built for 9 rows"):
+        engine.run([np.zeros(8, np.int64)] * 9)
+    engine.close()
+    assert card.closed
+
+
+def test_engines_take_over_under_load_without_a_dropped_call(tiny_bundle: Path, bundle: Bundle):
+    preparation = MadeUpPreparation(bundle)
+    served = Served(tiny_bundle, preparation)
+
+    async def main() -> None:
+        async with served.running():
+            going = True
+
+            async def call_on_and_on() -> None:
+                while going:
+                    await served.ask()
+
+            callers = [asyncio.create_task(call_on_and_on()) for _ in range(16)]
+            while served.answered < 100:
+                await asyncio.sleep(0.001)
+            assert await served.said() == "TensorRT is being prepared, 25%"
+            assert served.value("strop_engine_build_progress") == 0.25
+            assert served.value("strop_model_info", variant="fp32", provider="CPUExecutionProvider") == 1
+            preparation.go_on.set()
+            await served.until_ended()
+            reached = served.answered + 100
+            while served.answered < reached:
+                await asyncio.sleep(0.001)
+            going = False
+            await asyncio.gather(*callers)
+            assert await served.said() == "TensorRT serves"
+
+    asyncio.run(main())
+    assert len(served.answers) == 1
+    assert served.result() == ("upgraded", "built")
+    assert served.value("strop_engine_build_progress") == 1
+    assert served.value("strop_engine_build_seconds_count") == 1
+    assert served.value("strop_model_info", variant="fp32", provider="CPUExecutionProvider") == 0
+    assert preparation.kept
+    assert [card.closed for card in preparation.cards] == [True, True]  # with the model, at the end
+
+
+@pytest.mark.parametrize(
+    ("options", "reason", "status"),
+    [
+        ({"fault": "no such operator"}, "prepare", "TensorRT does not serve: no such operator"),
+        ({"factor": 2.0}, "prove", "TensorRT does not serve: variant 'fp32' on .* is off by"),
+    ],
+)
+def test_what_can_not_be_built_or_answers_otherwise_changes_nothing(
+    tiny_bundle: Path, bundle: Bundle, options: dict, reason: str, status: str
+):
+    preparation = MadeUpPreparation(bundle, **options)
+    served = Served(tiny_bundle, preparation)
+    preparation.go_on.set()
+
+    async def main() -> str:
+        async with served.running():
+            await served.until_ended()
+            await served.ask()
+            return await served.said()
+
+    assert re.search(status, asyncio.run(main()))
+    assert served.result() == ("kept", reason)
+    assert len(served.answers) == 1
+    assert not preparation.kept
+    assert all(card.closed for card in preparation.cards)
+    assert served.value("strop_engine_build_progress") == 0.25
+
+
+def test_a_draining_server_gives_a_build_up_at_once(tiny_bundle: Path, bundle: Bundle):
+    preparation = MadeUpPreparation(bundle)
+    served = Served(tiny_bundle, preparation)
+
+    async def main() -> None:
+        async with served.running():
+            await served.ask()
+        assert preparation.stopped
+
+    asyncio.run(asyncio.wait_for(main(), DEADLINE_SECONDS))
+    assert served.result() == ("kept", "stopped")
+
+
+@pytest.mark.skipif(find().card is not None, reason="there is a GPU")
+def test_without_a_gpu_what_serves_says_why_it_goes_on(tiny_bundle: Path, bundle: Bundle, tmp_path: Path):
+    layout = bundle.reference.layout.padded()
+    served = Served(tiny_bundle, TensorRTPreparation(bundle, bundle.reference, layout, SHAPES, tmp_path))
+
+    async def main() -> str:
+        async with served.running():
+            await served.until_ended()
+            return await served.said()
+
+    assert "TensorRT does not serve: TensorRT can't run here, because CUDA finds no GPU" in asyncio.run(
+        main()
+    )
+    assert served.result() == ("kept", "prepare")
+
+
+def test_an_upgrade_that_fails_in_an_unforeseen_way_is_one_that_failed(bundle: Bundle):
+    class Broken(MadeUpPreparation):
+        def open(self, count: int) -> Sequence[Engine]:
+            raise RuntimeError("a library's own error")
+
+    class Heard:
+        reason = ""
+        done = threading.Event()
+
+        def progressed(self, part: float) -> None:
+            pass
+
+        def ended(self, provider: str, reason: str, seconds: float, *, upgraded: bool) -> None:
+            self.reason = reason
+            self.done.set()
+
+    instances = Model.load(bundle.root, ServeConfig(bundle.root)).instances
+    upgrade, heard = Upgrade(instances, broken := Broken(bundle), lambda engine: None), Heard()
+    broken.go_on.set()
+    upgrade.start(heard)
+    assert heard.done.wait(DEADLINE_SECONDS)
+    upgrade.stop()
+    assert heard.reason == "open"
+    assert upgrade.status == "TensorRT does not serve: a library's own error"
+    assert instances.provider == "CPUExecutionProvider"
