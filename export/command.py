@@ -10,7 +10,7 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 
-from strop.errors import InputError
+from strop.errors import InputError, StropError
 from strop.host import share_cores
 from strop.train.adapter import is_adapter
 from strop.train.run import Run
@@ -25,6 +25,11 @@ def export(config: ExportConfig) -> None:
         raise InputError(f"--out {config.bundle_path} exists; name another folder or remove it")
     if not is_adapter(config.run):
         Run.open(config.run)
+    capability = None
+    if config.tensorrt:
+        from .tensorrt import find, require_target
+
+        capability = require_target(find(), config.compute_capability)
     share_cores()
     from .build import build
 
@@ -36,7 +41,36 @@ def export(config: ExportConfig) -> None:
         if not candidate.verdict.passed:
             console.print(f"{candidate}; it is not in the bundle", style="yellow", soft_wrap=True)
     console.print(f"bundle: {config.bundle_path}", soft_wrap=True)
+    if capability is not None:
+        _build_engines(config, capability, console)
     console.print(f"next:   strop serve {config.bundle_path}", soft_wrap=True)
+
+
+def _build_engines(config: ExportConfig, capability: str, console: Console) -> None:
+    """Build the bundle's TensorRT engines; ``StropError`` when one can't be, after all were tried."""
+    from .bundle import Bundle
+    from .tensorrt import EngineCache, build_ahead, default_folder, find
+
+    cache = EngineCache(config.engine_cache or default_folder())
+    with _Watcher(console) as watcher:
+        begun: set[str] = set()
+
+        def progress(variant: str, part: float) -> None:
+            if variant not in begun:
+                begun.add(variant)
+                watcher.step(f"building the TensorRT engine of {variant}")
+            watcher.advanced(round(100 * part), 100)
+
+        bundle, tokens = Bundle.open(config.bundle_path), config.engine_tokens
+        engines, failures = build_ahead(bundle, find(), capability, cache, tokens, progress)
+    for engine in engines:
+        console.print(
+            f"engine: {engine.key.variant} for compute capability {capability}, built in"
+            f" {engine.seconds:.1f} s, {engine.entry.bytes / 1e6:.1f} MB: {engine.path}",
+            soft_wrap=True,
+        )
+    if failures:
+        raise StropError("; ".join(f"no engine of {name}: {error}" for name, error in failures.items()))
 
 
 class _Watcher:

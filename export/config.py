@@ -12,6 +12,8 @@ from strop.options import require_at_least
 from .precision import PRECISIONS
 from .recipe import Recipe
 
+GPU_BATCH_TOKENS = 8192
+
 RECIPES_HELP = "\n".join(
     (
         "Compressed forms to try beside fp32, each behind the accuracy gate; --empty-recipes for none. A"
@@ -72,6 +74,18 @@ class ExportConfig:
     slo_ms: float | None = None
     """Milliseconds that a text alone may take to compute; the default variant is the cheapest one
     that keeps to it."""
+    tensorrt: Annotated[bool, Parameter(negative="")] = False
+    """Build TensorRT engines, too, of the forms for a GPU or else of fp32, so that strop serve --provider
+    tensorrt finds them: else it builds them while ONNX Runtime serves. Needs pip install
+    'strop[tensorrt]', or TensorRT 10 or 11."""
+    compute_capability: str | None = None
+    """The card that the engines are for, such as 8.9, where it isn't this machine's. TensorRT-RTX can
+    build for it without one; copy the engine cache to the box that has it."""
+    engine_cache: Path | None = None
+    """Where engines are kept. Default: engines in the cache, ~/.cache/strop."""
+    engine_tokens: int = GPU_BATCH_TOKENS
+    """Tokens in a batch at most, as strop serve --batch-tokens will have it on the GPU: engines are built
+    for the shapes of such batches, and for no other."""
     gate: float = 0.99
     """Smallest share of the fp32 accuracy a variant may keep. Lower it to trade accuracy for speed."""
     calibration_texts: int = 400
@@ -91,9 +105,11 @@ class ExportConfig:
         ):
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(f"{flag} is {value}; it must be above 0")
-        require_at_least(self, calibration_texts=1, golden_examples=1, recover=0, seed=0)
+        require_at_least(self, engine_tokens=1, calibration_texts=1, golden_examples=1, recover=0, seed=0)
         for recipe in self.recipes:
             Recipe.parse(recipe, tuple(PRECISIONS))
+        if self.compute_capability is not None and not self.tensorrt:
+            raise InputError("--compute-capability is for --tensorrt; add that, or leave it out")
         if self.max_tokens is not None:
             require_at_least(self, max_tokens=3)
         if not self.bundle_name.replace("-", "").replace("_", "").replace(".", "").isalnum():

@@ -14,15 +14,17 @@ def inspect(config: InspectConfig) -> None:
     # Not at the top: the options' help must not wait for ONNX Runtime.
     from ..bundle import Bundle
     from ..bundle.manifest import read_manifest
+    from .engines import engine_findings
     from .findings import Findings
     from .show import as_json, show
 
     bundle = Bundle(config.bundle, read_manifest(config.bundle))
     findings = Findings.of(bundle, config.public_key, verify=config.verify)
+    engines = engine_findings(bundle, config.engine_cache)
     if config.json:
-        sys.stdout.write(as_json(bundle, findings))
+        sys.stdout.write(as_json(bundle, findings, engines))
     else:
-        show(bundle, findings, _console())
+        show(bundle, findings, engines, _console())
     if findings.faults:
         first, *others = findings.faults
         raise StropError(first + (f" (and {len(others)} more)" if others else ""))

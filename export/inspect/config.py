@@ -21,6 +21,8 @@ class InspectConfig:
     public_key: Path | None = None
     """Refuse a bundle that the owner of this public key, Ed25519 in PEM, has not signed. Needs pip
     install 'strop[sign]'."""
+    engine_cache: Path | None = None
+    """Where to look for TensorRT engines of the bundle. Default: engines in the cache, ~/.cache/strop."""
     json: Annotated[bool, Parameter(negative="")] = False
     """Print the manifest and what was found as one JSON object, for scripts."""
 

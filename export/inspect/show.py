@@ -1,7 +1,7 @@
 """A bundle and what was found of it, for a person in 80 columns or for a script."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from strop.tasks import TASKS
 
 from ..bundle import Bundle, Manifest, Variant
+from .engines import EngineFinding
 from .findings import Findings
 
 SIGNATURES = {
@@ -25,13 +26,14 @@ SIGNATURES = {
 OK, WRONG = Text("ok", style="green"), Text("wrong", style="bold red")
 
 
-def as_json(bundle: Bundle, findings: Findings) -> str:
-    """One object: the manifest as it is written, and the findings."""
+def as_json(bundle: Bundle, findings: Findings, engines: Sequence[EngineFinding]) -> str:
+    """One object: the manifest as it is written, the findings, and the engines in the cache."""
     manifest = json.loads(bundle.manifest.to_json())
-    return json.dumps({"manifest": manifest, "findings": asdict(findings)}, ensure_ascii=False) + "\n"
+    fields = {"manifest": manifest, "findings": asdict(findings), "engines": list(map(asdict, engines))}
+    return json.dumps(fields, ensure_ascii=False, default=str) + "\n"
 
 
-def show(bundle: Bundle, findings: Findings, console: Console) -> None:
+def show(bundle: Bundle, findings: Findings, engines: Sequence[EngineFinding], console: Console) -> None:
     """Print it all."""
     manifest = bundle.manifest
     console.print(f"{manifest.name} {manifest.version}", style="bold")
@@ -40,6 +42,9 @@ def show(bundle: Bundle, findings: Findings, console: Console) -> None:
     if findings.elsewhere:
         console.print("\nnot here on what it was made for", style="bold")
         console.print(_facts(findings.elsewhere))
+    if engines:
+        console.print("\nTensorRT engines in the cache", style="bold")
+        console.print(_engines(engines))
     console.print("\nwhere it comes from", style="bold")
     console.print(_facts(manifest.provenance))
     if findings.verified:
@@ -103,6 +108,22 @@ def _row(variant: Variant, metric: str) -> tuple[str, ...]:
         variant.provider.removesuffix("ExecutionProvider"),
         variant.layout.kind,
     )
+
+
+def _engines(engines: Sequence[EngineFinding]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in engines:
+        engine, key = finding.engine, finding.engine.key
+        card = f"compute capability {key.compute_capability}" + (f" ({engine.card})" if engine.card else "")
+        table.add_row(
+            Text("not here" if finding.fault else "usable", style="yellow" if finding.fault else "green"),
+            f"{key.variant} for {card}, {key.library} {key.version} for CUDA {key.cuda};"
+            f" {engine.entry.bytes / 1e6:.1f} MB, built in {engine.seconds:.1f} s; rows x tokens"
+            f" {', '.join(map(str, key.profiles))}" + (f"; {finding.fault}" if finding.fault else ""),
+        )
+    return table
 
 
 def _verified(manifest: Manifest, findings: Findings) -> Table:

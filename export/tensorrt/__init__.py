@@ -4,6 +4,7 @@ One code for TensorRT 10, 11 and TensorRT-RTX, by module name: only calls that a
 libraries are loaded in that process alone; whoever serves loads them to run an engine, not to build one.
 """
 
+from .ahead import build_ahead, require_target
 from .builder import Builder
 from .cache import CachedEngine, EngineCache, EngineKey, default_folder, write_whole
 from .library import RTX, Card, Found, Library, NotAvailableError, find, target
@@ -21,10 +22,12 @@ __all__ = [
     "Library",
     "NotAvailableError",
     "Profile",
+    "build_ahead",
     "default_folder",
     "find",
     "messages_of",
     "profiles_of",
+    "require_target",
     "target",
     "write_whole",
 ]

@@ -10,7 +10,9 @@ from typing import Any, Self
 
 from strop.host import default_cache
 
+from ..bundle import Bundle, Variant
 from ..bundle.files import FileEntry, file_entry
+from .library import Library
 from .profiles import Profile
 
 SCHEMA = "strop.engine/1"
@@ -40,6 +42,26 @@ class EngineKey:
         """The name of its files: for a person, and a digest of all of it."""
         digest = hashlib.sha256(json.dumps([SCHEMA, asdict(self)]).encode()).hexdigest()
         return f"{self.variant}-sm{self.compute_capability.replace('.', '')}-{digest[:16]}"
+
+    @classmethod
+    def of(
+        cls,
+        bundle: Bundle,
+        variant: Variant,
+        library: Library,
+        compute_capability: str,
+        profiles: tuple[Profile, ...],
+    ) -> Self:
+        """That of a verified bundle's variant."""
+        return cls(
+            variant=variant.name,
+            graph_sha256=bundle.manifest.files[variant.file].sha256,
+            library=library.module,
+            version=library.version,
+            cuda=library.cuda,
+            compute_capability=compute_capability,
+            profiles=profiles,
+        )
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from strop.errors import InputError, StropError
+from strop.errors import InputError
 
 MODULES = ("tensorrt", "tensorrt_rtx")
 """The first that is installed is taken: TensorRT knows more cards and tunes on the card itself."""
@@ -17,7 +17,7 @@ PROBE = f"{__name__.rpartition('.')[0]}.probe"
 PROBE_SECONDS = 120.0
 
 
-class NotAvailableError(StropError):
+class NotAvailableError(InputError):
     """TensorRT can't be used here; the message says why, and what to install."""
 
 

@@ -43,15 +43,7 @@ class TensorRTPreparation:
         """``cached`` or ``built``; raises ``NotAvailableError`` where TensorRT isn't for this machine."""
         found = find()
         library, card, capability = found.require_library(), found.require_card(), target(found)
-        key = EngineKey(
-            variant=self._variant.name,
-            graph_sha256=self._bundle.manifest.files[self._variant.file].sha256,
-            library=library.module,
-            version=library.version,
-            cuda=library.cuda,
-            compute_capability=capability,
-            profiles=self._profiles,
-        )
+        key = EngineKey.of(self._bundle, self._variant, library, capability, self._profiles)
         self._cached, reason = self._cache.find(key)
         if self._cached is not None:
             return "cached"

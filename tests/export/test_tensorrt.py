@@ -12,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
 
+from strop.cli import main
 from strop.errors import InputError, StropError
+from strop.export.bundle import Bundle
 from strop.export.bundle.files import file_entry
+from strop.export.inspect.engines import engine_findings, misfit
 from strop.export.tensorrt import (
     Builder,
     Card,
@@ -23,8 +26,10 @@ from strop.export.tensorrt import (
     Library,
     NotAvailableError,
     Profile,
+    build_ahead,
     find,
     profiles_of,
+    require_target,
     target,
 )
 
@@ -221,3 +226,62 @@ def test_a_builder_ends_with_the_process_that_asked(wide_of_64, tmp_path):
         process.stdin.close()
         assert process.wait(30) == 1
     assert not list(tmp_path.glob("*.engine*"))
+
+
+@needs_builder
+def test_a_bundle_gets_its_engines_ahead_of_time_and_inspect_lists_them(exported_bundle, tmp_path, capsys):
+    bundle, cache, heard = Bundle.open(exported_bundle), EngineCache(tmp_path), {}
+    (engine,), failures = build_ahead(bundle, find(), "8.9", cache, 64, heard.__setitem__)
+    assert not failures
+    assert heard == {"fp32": 1.0}  # nothing in it was made for a GPU
+    assert engine.key.profiles == (Profile(16, 1, 4), Profile(32, 1, 2))
+    again, _ = build_ahead(bundle, find(), "8.9", cache, 64, heard.__setitem__)
+    assert again == [engine]
+    assert main(["inspect", str(exported_bundle), "--engine-cache", str(tmp_path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"fp32 for compute capability 8.9, tensorrt_rtx {find().library.version} for CUDA 13" in shown
+    assert "rows x tokens 1-4x16, 1-2x32" in shown
+    assert main(["inspect", str(exported_bundle), "--engine-cache", str(tmp_path), "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["engines"]
+    assert listed["engine"]["path"] == str(engine.path)
+    engine.path.write_bytes(b"cut off")
+    (finding,) = engine_findings(bundle, tmp_path)
+    assert "7 bytes instead of" in finding.fault
+    (rebuilt,), _ = build_ahead(bundle, find(), "8.9", cache, 64, heard.__setitem__)
+    assert rebuilt.entry.bytes == engine.entry.bytes
+
+
+def test_an_engine_is_usable_only_by_its_library_on_its_kind_of_card(key):
+    here = Found(replace(RTX, version=key.version), "", ADA, "")
+    assert misfit(key, here) is None
+    for other, why in (
+        (replace(here, library=None, no_library="none is installed"), "none is installed"),
+        (replace(here, library=FULL), "here is tensorrt 11.0.0 for CUDA 13"),
+        (replace(here, card=None, no_card="no driver"), "no driver"),
+        (replace(here, card=HOPPER), "the card here, NVIDIA H100, has compute capability 9.0"),
+    ):
+        assert misfit(key, other) == why
+
+
+def test_without_a_card_the_one_that_is_to_serve_must_be_named():
+    without = Found(RTX, "", None, "there is no driver")
+    with pytest.raises(InputError, match=r"there is no driver; name .* --compute-capability 8.6 or 8.9"):
+        require_target(without, None)
+    assert require_target(without, "8.9") == "8.9"
+    assert require_target(Found(RTX, "", ADA, ""), None) == "8.9"
+
+
+@pytest.mark.skipif(find().card is not None, reason="there is a GPU")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tensorrt"], "--tensorrt builds for the card of this machine, and CUDA finds no GPU"),
+        (["--tensorrt", "--compute-capability", "1.0"], "--compute-capability is 1.0"),
+        (["--compute-capability", "8.9"], "--compute-capability is for --tensorrt"),
+    ],
+)
+def test_an_export_that_could_build_no_engine_is_not_begun(tiny_run, tmp_path, capsys, options, said):
+    out = tmp_path / "bundle"
+    assert main(["export", str(tiny_run), "--out", str(out), *options]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
