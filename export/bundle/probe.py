@@ -25,6 +25,8 @@ INSTALL = "pip uninstall onnxruntime, then pip install 'strop[gpu]'"
 
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+"""By ONNX Runtime's name; it is run without it."""
 
 
 @dataclass(frozen=True)

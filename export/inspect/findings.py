@@ -8,11 +8,12 @@ from typing import Literal, Self
 
 from strop.tasks import Outputs
 
+from .. import tensorrt
 from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, told
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
-from ..bundle.probe import CPU, missing
+from ..bundle.probe import CPU, TENSORRT, missing
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,17 @@ def _unlisted(bundle: Bundle) -> dict[str, str]:
 
 
 def _elsewhere(bundle: Bundle) -> dict[str, str]:
-    reasons = {variant.name: missing(variant.provider) for variant in bundle.manifest.variants}
+    reasons = {
+        variant.name: tensorrt.missing() if variant.provider == TENSORRT else missing(variant.provider)
+        for variant in bundle.manifest.variants
+    }
     return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 def _golden(bundle: Bundle, variant: Variant, faults: Mapping[str, str]) -> GoldenCheck:
-    provider = variant.provider if missing(variant.provider) is None else CPU
+    # An engine of TensorRT's is not the graph; the server proves it when it is there.
+    elsewhere = variant.provider == TENSORRT or missing(variant.provider) is not None
+    provider = CPU if elsewhere else variant.provider
 
     def result(difference: float | None, fault: str | None) -> GoldenCheck:
         return GoldenCheck(variant.name, provider, difference, variant.golden_tolerance, fault)

@@ -7,7 +7,7 @@ libraries are loaded in that process alone; whoever serves loads them to run an 
 from .ahead import build_ahead, require_target
 from .builder import Builder
 from .cache import CachedEngine, EngineCache, EngineKey, default_folder, write_whole
-from .library import RTX, Card, Found, Library, NotAvailableError, find, target
+from .library import RTX, Card, Found, Library, NotAvailableError, find, missing, target
 from .messages import messages_of
 from .profiles import Profile, profiles_of
 
@@ -26,6 +26,7 @@ __all__ = [
     "default_folder",
     "find",
     "messages_of",
+    "missing",
     "profiles_of",
     "require_target",
     "target",

@@ -20,6 +20,10 @@ PROBE_SECONDS = 120.0
 class NotAvailableError(InputError):
     """TensorRT can't be used here; the message says why, and what to install."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"TensorRT is not available, because {reason}")
+        self.reason = reason
+
 
 @dataclass(frozen=True)
 class Library:
@@ -60,16 +64,14 @@ class Found:
     def require_library(self) -> Library:
         """The library; ``NotAvailableError`` says why there is none."""
         if self.library is None:
-            raise NotAvailableError(f"TensorRT is not available, because {self.no_library}; {INSTALL}")
+            raise NotAvailableError(f"{self.no_library}; {INSTALL}")
         return self.library
 
     def require_card(self) -> Card:
         """The card; ``NotAvailableError`` says why there is none."""
         if self.card is None:
-            raise NotAvailableError(
-                f"TensorRT can't run here, because {self.no_card}; install NVIDIA's driver and"
-                " pip install 'strop[tensorrt]'"
-            )
+            fix = "install NVIDIA's driver, and pip install 'strop[tensorrt]'"
+            raise NotAvailableError(f"{self.no_card}; {fix}")
         return self.card
 
 
@@ -95,6 +97,15 @@ def target(found: Found, asked: str | None = None) -> str:
         )
         raise InputError(f"--compute-capability is {asked}; {library} builds for {builds} here")
     return asked
+
+
+def missing() -> str | None:
+    """Why TensorRT can't compute on this machine, and what to install; None if it can."""
+    try:
+        target(find())
+    except NotAvailableError as error:
+        return error.reason
+    return None
 
 
 @cache

@@ -7,50 +7,15 @@ import ctypes
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from cuda.bindings import runtime as cuda
-from numpy.typing import NDArray
 
 from strop.errors import StropError
 from strop.export.tensorrt import RTX, CachedEngine, messages_of, write_whole
 
-Bytes = NDArray[np.uint8]
-
-
-class Card(Protocol):
-    """What an engine asks of a GPU; one call at a time, each of its own stream's order."""
-
-    def allocate(self, size: int) -> int:
-        """The address of ``size`` bytes of device memory."""
-        ...
-
-    def allocate_pinned(self, size: int) -> Bytes:
-        """``size`` bytes of page-locked host memory, which copies need not wait for."""
-        ...
-
-    def upload(self, address: int, source: Bytes) -> None:
-        """Begin to copy pinned bytes to device memory."""
-        ...
-
-    def execute(
-        self, profile: int, shapes: Mapping[str, tuple[int, ...]], addresses: Mapping[str, int]
-    ) -> None:
-        """Begin to compute by an optimisation profile: the inputs' shapes, and where all tensors lie."""
-        ...
-
-    def download(self, target: Bytes, address: int) -> None:
-        """Begin to copy device memory to pinned bytes."""
-        ...
-
-    def wait(self) -> None:
-        """Until all that was begun is done."""
-        ...
-
-    def close(self) -> None:
-        """Give all memory back."""
-        ...
+from .tensorrt import Bytes
 
 
 class LoadedEngine:

@@ -3,23 +3,29 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from strop.errors import InputError, StropError
-from strop.export.bundle import BATCH_TOKENS, Bundle, Variant
-from strop.export.bundle.probe import CPU, CUDA, gpu_seen, missing, probe
+from strop.export import tensorrt
+from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, Variant
+from strop.export.bundle.probe import CPU, CUDA, TENSORRT, gpu_seen, missing, probe
 
 from ..config import ServeConfig
 from . import cuda
-from .engine import Engine, require_golden
-from .instances import distinct
+from .engine import Engine, require_golden, warm_up
+from .instances import Instances, distinct
 from .memory import Estimate, FreeMemory, free_on_gpu, free_on_host
 from .onnx import open_on_cpu
 from .options import EngineOptions
+from .preparation import TensorRTPreparation, open_meanwhile
+from .upgrade import Preparation, Upgrade
 
 log = logging.getLogger(__name__)
 
 Open = Callable[[Bundle, Variant, EngineOptions, int], Sequence[Engine]]
 """Opens an engine for each instance, for batches of so many tokens; they may be the same one."""
+Prepare = Callable[[Bundle, Variant, Layout, int, EngineOptions], Preparation]
+"""How to have better engines of the layout of those that serve, for batches of so many tokens."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class Backend:
     """A way to compute, by its name in ``--provider``."""
 
     name: str
-    made_for: str
-    """The provider by which a manifest marks the variants that were made for it."""
+    made_for: tuple[str, ...]
+    """The providers by which a manifest marks the variants that were made for it, the best first."""
     batch_tokens: int
     """Tokens in a batch at most, unless the user says otherwise."""
     instances: Callable[[EngineOptions], int]
@@ -39,6 +45,10 @@ class Backend:
     estimate: Callable[..., Estimate]
     free: FreeMemory
     open: Open
+    prepare: Prepare | None = None
+    """What makes the engines that it is named after, while those that it opens serve."""
+    automatic: bool = True
+    """Whether ``--provider auto`` tries it: a build that may take minutes is asked for by name."""
 
 
 def _cuda_missing() -> str | None:
@@ -52,8 +62,21 @@ BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
         Backend(
+            name="tensorrt",
+            made_for=(TENSORRT, CUDA),
+            batch_tokens=cuda.BATCH_TOKENS,
+            instances=lambda options: options.instances or cuda.INSTANCES,
+            seen=gpu_seen,
+            missing=tensorrt.missing,
+            estimate=Estimate.on_gpu,
+            free=free_on_gpu,
+            open=open_meanwhile,
+            prepare=TensorRTPreparation,
+            automatic=False,
+        ),
+        Backend(
             name="cuda",
-            made_for=CUDA,
+            made_for=(CUDA,),
             batch_tokens=cuda.BATCH_TOKENS,
             instances=lambda options: options.instances or cuda.INSTANCES,
             seen=gpu_seen,
@@ -64,7 +87,7 @@ BACKENDS: dict[str, Backend] = {
         ),
         Backend(
             name="cpu",
-            made_for=CPU,
+            made_for=(CPU,),
             batch_tokens=BATCH_TOKENS,
             instances=lambda options: options.instance_count,
             seen=lambda: True,
@@ -75,7 +98,7 @@ BACKENDS: dict[str, Backend] = {
         ),
     )
 }
-"""In the order in which ``--provider auto`` tries them."""
+"""In the order in which they stand in for each other."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,8 @@ class Opened:
     batch_tokens: int
     passed_over: Mapping[str, str] = field(default_factory=dict)
     """Why a better provider, or the one that was asked for, isn't used, by its name."""
+    upgrade: Callable[[Instances], Upgrade | None] = lambda instances: None
+    """What prepares better engines while these serve as the instances."""
 
 
 def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
@@ -102,7 +127,9 @@ def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
         variant = choose(bundle, backend, config.variant)
         tokens = config.tokens_of_a_batch(backend.batch_tokens)
         try:
-            return Opened(variant, _open(bundle, variant, backend, config, tokens), tokens, passed_over)
+            engines = _open(bundle, variant, backend, config, tokens)
+            upgrade = partial(_upgrade, bundle, variant, backend, config, tokens)
+            return Opened(variant, engines, tokens, passed_over, upgrade)
         except StropError as error:
             if backend is candidates[-1]:
                 raise
@@ -120,22 +147,29 @@ def choose(bundle: Bundle, backend: Backend, name: str | None) -> Variant:
     """
     if name is not None or backend is BACKENDS["cpu"]:
         return bundle.variant(name)
-    made = [variant for variant in bundle.manifest.variants if variant.provider == backend.made_for]
-    return max(made, key=lambda variant: variant.tokens_per_second, default=bundle.reference)
+    for provider in backend.made_for:
+        if made := [variant for variant in bundle.manifest.variants if variant.provider == provider]:
+            return max(made, key=lambda variant: variant.tokens_per_second)
+    return bundle.reference
 
 
 def _candidates(bundle: Bundle, config: ServeConfig) -> list[Backend]:
     """The backends to try in turn: the CPU is last unless another is required."""
     last = BACKENDS["cpu"]
     if config.provider != "auto":
-        asked = BACKENDS[config.provider]
-        return [asked] if config.require_provider or asked is last else [asked, last]
+        names = list(BACKENDS)
+        asked = [BACKENDS[name] for name in names[names.index(config.provider) :]]
+        return asked[:1] if config.require_provider else asked
     named = bundle.variant(config.variant) if config.variant is not None else None
     return [
         backend
         for backend in BACKENDS.values()
         if backend is last
-        or (backend.seen() and (named in (None, bundle.reference) or named.provider == backend.made_for))
+        or (
+            backend.automatic
+            and backend.seen()
+            and (named in (None, bundle.reference) or named.provider in backend.made_for)
+        )
     ]
 
 
@@ -157,3 +191,22 @@ def _open(
             engine.close()
         raise
     return engines
+
+
+def _upgrade(
+    bundle: Bundle,
+    variant: Variant,
+    backend: Backend,
+    config: EngineOptions,
+    tokens: int,
+    instances: Instances,
+) -> Upgrade | None:
+    """What puts the backend's own engines into the place of those that it opened, if they are others."""
+    if backend.prepare is None:
+        return None
+
+    def prove(engine: Engine) -> None:
+        require_golden(engine, bundle, variant, tokens)
+        warm_up(engine, tokens, bundle.manifest.max_tokens)
+
+    return Upgrade(instances, backend.prepare(bundle, variant, instances.layout, tokens, config), prove)

@@ -1,6 +1,7 @@
 """The options of ``strop serve`` that say what computes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from cyclopts import Group, Parameter
@@ -12,7 +13,7 @@ from strop.options import require_at_least
 T = TypeVar("T")
 GROUP = Group("What computes", sort_key=1)
 Option = Annotated[T, Parameter(group=GROUP)]
-Provider = Literal["auto", "cpu", "cuda"]
+Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
 LEAST_URGENT = 19
 MEGABYTE = 1e6
 
@@ -26,12 +27,15 @@ class EngineOptions:
     on a GPU the quickest that was made for one, such as fp16, or else fp32. Take fp32 to compare
     answers, a smaller one for speed."""
     provider: Option[Provider] = "auto"
-    """What computes: cpu; cuda, ONNX Runtime on an NVIDIA GPU; or auto, the best of them that works
-    here and that the variant was made for. Where one can't be had the next does it, and log, /metrics
-    and metadata say so."""
+    """What computes: cpu; cuda, ONNX Runtime on an NVIDIA GPU; tensorrt, whose engine is built while the
+    one before serves, unless it is in the cache; or auto, the best of cpu and cuda that works here and
+    that the variant was made for. Where one can't be had the next does it, and log, /metrics and metadata
+    say so."""
     require_provider: Annotated[bool, Parameter(group=GROUP, negative="")] = False
     """Don't start where --provider can't be had, but say what to install. Set it wherever the slower
-    one would not keep up."""
+    one would not keep up. With tensorrt the server is ready once the engine is."""
+    engine_cache: Option[Path | None] = None
+    """Where TensorRT engines are kept. Default: engines in the cache, ~/.cache/strop."""
     memory_limit: Option[float] = 0.0
     """Megabytes that the model may take, of the GPU's memory or else of the machine's; it is refused
     when its estimate is above, and on a GPU takes no more for its batches. 0 asks only that it fits
@@ -61,7 +65,7 @@ class EngineOptions:
         """Raise ``InputError`` naming the option, its value and the fix."""
         require_at_least(self, workers=1, instances=0, threads=1, nice=0, memory_limit=0)
         if self.require_provider and self.provider == "auto":
-            raise InputError("--require-provider needs to know which; add --provider cuda or cpu")
+            raise InputError("--require-provider needs to know which; add --provider cuda, tensorrt or cpu")
         if self.nice > LEAST_URGENT:
             raise InputError(f"--nice is {self.nice}; it is at most {LEAST_URGENT}")
 

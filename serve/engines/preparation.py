@@ -2,15 +2,50 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from strop.export.bundle import Bundle, Layout, Variant
-from strop.export.tensorrt import Builder, CachedEngine, EngineCache, EngineKey, find, profiles_of, target
+from strop.errors import StropError
+from strop.export.bundle import Buckets, Bundle, Layout, Session, Variant, bucketed
+from strop.export.bundle.probe import CUDA, missing
+from strop.export.tensorrt import (
+    Builder,
+    CachedEngine,
+    EngineCache,
+    EngineKey,
+    default_folder,
+    find,
+    profiles_of,
+    target,
+)
 
+from . import cuda
 from .engine import Engine
+from .onnx import OnnxEngine
+from .options import EngineOptions
 from .tensorrt import TensorRTEngine
 
 log = logging.getLogger(__name__)
+
+
+def open_meanwhile(
+    bundle: Bundle, variant: Variant, options: EngineOptions, batch_tokens: int
+) -> Sequence[Engine]:
+    """ONNX Runtime's engines, which take batches as TensorRT's will: on the GPU or, if it can't, the CPU.
+
+    Raises ``StropError`` when neither can open the variant.
+    """
+    try:
+        if (reason := missing(CUDA)) is None:
+            return cuda.open_on_cuda(bundle, variant, options, batch_tokens)
+    except StropError as error:
+        reason = str(error)
+    log.warning("the CPU serves until TensorRT does: %s", reason)
+    session = Session(bundle.model_file(variant), threads=options.threads)
+    layout = bucketed(variant.layout, bundle.manifest.max_tokens)
+    return [OnnxEngine(session, layout, bundle.task)] * (options.instances or cuda.INSTANCES)
+
+
+def _nothing() -> None:
+    """Nothing was opened that is worth keeping."""
 
 
 class TensorRTPreparation:
@@ -23,19 +58,19 @@ class TensorRTPreparation:
         bundle: Bundle,
         variant: Variant,
         layout: Layout,
-        shapes: Sequence[tuple[int, int]],
-        folder: Path,
+        batch_tokens: int,
+        options: EngineOptions,
     ) -> None:
-        """``layout`` is that of the engines that serve meanwhile, ``shapes`` the rows and length of each
-        rectangle that it makes, and ``folder`` the engine cache's.
-        """
+        """``layout`` is that of the engines that serve meanwhile, in fixed shapes."""
+        if not isinstance(layout, Buckets):
+            raise TypeError(f"TensorRT takes batches in fixed shapes, and not as {layout.kind}")
         self._bundle = bundle
         self._variant = variant
         self._layout = layout
-        self._profiles = profiles_of(shapes)
-        self._cache = EngineCache(folder)
+        self._profiles = profiles_of(layout.shapes(batch_tokens))
+        self._cache = EngineCache(options.engine_cache or default_folder())
         self._cached: CachedEngine | None = None
-        self._keep: Callable[[], None] = lambda: None
+        self._keep = _nothing
         self._builder: Builder | None = None
         self._stopped = False
 
@@ -68,6 +103,7 @@ class TensorRTPreparation:
     def keep(self) -> None:
         """Keep the kernels that were compiled for this card."""
         self._keep()
+        self._keep = _nothing  # else the weights would be held after the engines are closed
 
     def stop(self) -> None:
         """End a build under way."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,43 @@ from strop.export.tensorrt import EngineKey, Profile
 from strop.tasks import Outputs, Task
 
 from ..core import IntArray
-from .card import Card
 
+Bytes = NDArray[np.uint8]
 OUTPUT = "logits"
+
+
+class Card(Protocol):
+    """What an engine asks of a GPU; one call at a time, each of its own stream's order."""
+
+    def allocate(self, size: int) -> int:
+        """The address of ``size`` bytes of device memory."""
+        ...
+
+    def allocate_pinned(self, size: int) -> Bytes:
+        """``size`` bytes of page-locked host memory, which copies need not wait for."""
+        ...
+
+    def upload(self, address: int, source: Bytes) -> None:
+        """Begin to copy pinned bytes to device memory."""
+        ...
+
+    def execute(
+        self, profile: int, shapes: Mapping[str, tuple[int, ...]], addresses: Mapping[str, int]
+    ) -> None:
+        """Begin to compute by an optimisation profile: the inputs' shapes, and where all tensors lie."""
+        ...
+
+    def download(self, target: Bytes, address: int) -> None:
+        """Begin to copy device memory to pinned bytes."""
+        ...
+
+    def wait(self) -> None:
+        """Until all that was begun is done."""
+        ...
+
+    def close(self) -> None:
+        """Give all memory back."""
+        ...
 
 
 class TensorRTEngine:

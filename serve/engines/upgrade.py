@@ -9,7 +9,7 @@ from typing import Protocol
 from strop.errors import StropError
 
 from .engine import Engine
-from .instances import Instances
+from .instances import Instances, distinct
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +62,21 @@ class Upgrade:
         self._instances = instances
         self._preparation = preparation
         self._prove = prove
-        self._stopped = False
+        self._step = "prepare"
+        self._done = self._stopped = False
         self._thread: threading.Thread | None = None
         self.status = f"{preparation.name} is not begun"
         """How it goes, in a phrase."""
 
     def start(self, watcher: Watcher) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._run, args=[watcher], name="upgrade", daemon=True)
-        self._thread.start()
+        """Begin, unless it is done already."""
+        if not self._done:
+            self._thread = threading.Thread(target=self._run, args=[watcher], name="upgrade", daemon=True)
+            self._thread.start()
+
+    def require(self) -> None:
+        """Do it now, before anything serves; raises what kept the better engines from serving."""
+        self._attempt(lambda part: None)
 
     def stop(self) -> None:
         """Give up what isn't done; blocks until nothing more will change."""
@@ -80,35 +86,40 @@ class Upgrade:
             self._thread.join()
 
     def _run(self, watcher: Watcher) -> None:
-        began, name = time.monotonic(), self._preparation.name
-        step = "prepare"
-
-        def progressed(part: float) -> None:
-            self.status = f"{name} is being prepared, {part:.0%}"
-            watcher.progressed(part)
-
-        log.info("engines are prepared", extra={"facts": {"provider": name}})
+        began = time.monotonic()
+        log.info("engines are prepared", extra={"facts": {"provider": self._preparation.name}})
         try:
-            progressed(0.0)
-            reason = self._preparation.prepare(progressed)
-            step = "open"
-            engines = self._preparation.open(len(self._instances))
-            step = "prove"
-            self._prove_all(engines)
-            self._preparation.keep()
+            reason = self._attempt(watcher.progressed)
         except Exception as error:
-            reason, engines = "stopped" if self._stopped else step, []
-            self.status = f"{name} does not serve: {' '.join(str(error).split()) or type(error).__name__}"
-            known = isinstance(error, StropError)
-            log.warning("engines stay as they are: %s", self.status, exc_info=not known and error)
-        if engines:
-            for engine in distinct(self._instances.swap(engines)):
-                engine.close()
-            self.status = f"{name} serves"
-        seconds = time.monotonic() - began
-        facts = {"provider": self._instances.provider, "reason": reason, "seconds": round(seconds, 1)}
+            reason = "stopped" if self._stopped else self._step
+            why = " ".join(str(error).split()) or type(error).__name__
+            self.status = f"{self._preparation.name} does not serve: {why}"
+            foreseen = isinstance(error, StropError)
+            log.warning("engines stay as they are: %s", self.status, exc_info=None if foreseen else error)
+        seconds, provider = time.monotonic() - began, self._instances.provider
+        facts = {"provider": provider, "reason": reason, "seconds": round(seconds, 1)}
         log.info("engines were chosen", extra={"facts": facts})
-        watcher.ended(self._instances.provider, reason, seconds, upgraded=bool(engines))
+        watcher.ended(provider, reason, seconds, upgraded=self._done)
+
+    def _attempt(self, progressed: Progress) -> str:
+        """Prepare, open, prove, swap; returns how the engines were had."""
+
+        def tell(part: float) -> None:
+            self.status = f"{self._preparation.name} is being prepared, {part:.0%}"
+            progressed(part)
+
+        tell(0.0)
+        how = self._preparation.prepare(tell)
+        self._step = "open"
+        engines = self._preparation.open(len(self._instances))
+        self._step = "prove"
+        self._prove_all(engines)
+        self._preparation.keep()
+        for engine in distinct(self._instances.swap(engines)):
+            engine.close()
+        self._done = True
+        self.status = f"{self._preparation.name} serves"
+        return how
 
     def _prove_all(self, engines: Sequence[Engine]) -> None:
         """Prove each, or close all."""
@@ -121,8 +132,3 @@ class Upgrade:
             for engine in distinct(engines):
                 engine.close()
             raise
-
-
-def distinct(engines: Sequence[Engine]) -> list[Engine]:
-    """Each engine once, as some may stand for several instances."""
-    return list({id(engine): engine for engine in engines}.values())

@@ -51,6 +51,10 @@ class Model:
         opened = open_engines(bundle, config)
         instances = Instances(opened.engines)
         layout = instances.layout
+        measured = instances.warm_up(opened.batch_tokens, bundle.manifest.max_tokens)
+        upgrade = opened.upgrade(instances)
+        if upgrade is not None and config.require_provider:
+            upgrade.require()
         encoder, mask_id = bundle.text_encoder(), layout.mask_token_id
         return cls(
             name=bundle.manifest.name,
@@ -61,10 +65,11 @@ class Model:
             pairs=bundle.manifest.pairs,
             encoder=encoder,
             instances=instances,
-            measured=instances.warm_up(opened.batch_tokens, bundle.manifest.max_tokens),
+            measured=measured,
             mask=None if mask_id is None else Mask(encoder.name_of(mask_id), layout),
             batch_tokens=opened.batch_tokens,
             passed_over=opened.passed_over,
+            upgrade=upgrade,
         )
 
     @property

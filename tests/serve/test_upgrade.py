@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from strop.errors import StropError
-from strop.export.bundle import Bundle, Session
+from strop.export.bundle import Bundle, Session, bucketed
 from strop.export.tensorrt import EngineKey, find, profiles_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
@@ -295,15 +295,15 @@ def test_a_draining_server_gives_a_build_up_at_once(tiny_bundle: Path, bundle: B
 
 @pytest.mark.skipif(find().card is not None, reason="there is a GPU")
 def test_without_a_gpu_what_serves_says_why_it_goes_on(tiny_bundle: Path, bundle: Bundle, tmp_path: Path):
-    layout = bundle.reference.layout.padded()
-    served = Served(tiny_bundle, TensorRTPreparation(bundle, bundle.reference, layout, SHAPES, tmp_path))
+    layout, config = bucketed(bundle.reference.layout, 32), ServeConfig(tiny_bundle, engine_cache=tmp_path)
+    served = Served(tiny_bundle, TensorRTPreparation(bundle, bundle.reference, layout, TOKENS, config))
 
     async def main() -> str:
         async with served.running():
             await served.until_ended()
             return await served.said()
 
-    assert "TensorRT does not serve: TensorRT can't run here, because CUDA finds no GPU" in asyncio.run(
+    assert "TensorRT does not serve: TensorRT is not available, because CUDA finds no GPU" in asyncio.run(
         main()
     )
     assert served.result() == ("kept", "prepare")
