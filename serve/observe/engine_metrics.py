@@ -5,6 +5,12 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LABELS = ("model", "version")
+OUTCOMES = (
+    ("upgraded", "built"),
+    ("upgraded", "cached"),
+    *(("kept", reason) for reason in ("prepare", "open", "prove", "stopped")),
+)
+"""What can come of a preparation: how better engines were had, or which step failed."""
 SECONDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
@@ -14,7 +20,7 @@ class EngineFamilies:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.progress = Gauge(
             "strop_engine_build_progress",
-            "The part of an engine's preparation that is done",
+            "The part of an engine's preparation that is done; 1 where there is none",
             LABELS,
             registry=registry,
             multiprocess_mode="livemin",
@@ -44,6 +50,10 @@ class EngineMetrics:
         self._of = {"model": model, "version": version}
         self._families = families
         self._runs_on = runs_on
+        self.progressed(1.0)
+        families.seconds.labels(**self._of)
+        for result, reason in OUTCOMES:  # shown as 0 from now on
+            families.results.labels(**self._of, result=result, reason=reason)
 
     def progressed(self, part: float) -> None:
         """So much of the preparation is done, from 0 to 1."""

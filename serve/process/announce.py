@@ -69,7 +69,7 @@ def announce(served: Served, config: ServeConfig, address: str, metrics_address:
         ("metrics", f"http://{metrics_address}/metrics"),
     ):
         table.add_row(name, value)
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False)
     console.print("strop serve is ready")
     console.print(table)
     console.file.flush()

@@ -14,7 +14,9 @@ import pytest
 from strop.errors import InputError, StropError
 from strop.export.bundle import Bundle, Session, bucketed
 from strop.export.bundle.probe import (
+    CUDA,
     INSTALL,
+    TENSORRT,
     Probed,
     Versions,
     cuda_fault,
@@ -154,7 +156,7 @@ def test_a_provider_that_is_missing_is_a_warning_or_if_required_an_error(
     assert [record.levelname for record in caplog.records if "passed over" in record.message] == ["WARNING"]
     with pytest.raises(InputError, match=r"--provider cuda is not available, because .*pip install"):
         opened(bundle, provider="cuda", require_provider=True)
-    with pytest.raises(InputError, match="add --provider cuda or cpu"):
+    with pytest.raises(InputError, match="add --provider cuda, tensorrt or cpu"):
         ServeConfig(bundle.root, require_provider=True)
 
 
@@ -170,13 +172,14 @@ def variants(bundle: Bundle, **made_for: str) -> Bundle:
 
 def test_each_provider_has_its_own_default_variant(bundle: Bundle) -> None:
     cuda, cpu = BACKENDS["cuda"], BACKENDS["cpu"]
-    both = variants(
-        bundle, int8=cpu.made_for, fp16=cuda.made_for, **{"layers3+fp16": cuda.made_for}, w8=cpu.made_for
-    )
+    both = variants(bundle, int8=CPU.provider, fp16=CUDA, **{"layers3+fp16": CUDA}, w8=CPU.provider)
     assert choose(both, cuda, None).name == "layers3+fp16"
     assert choose(both, cpu, None).name == "fp32"
     assert choose(both, cuda, "int8").name == "int8"
     assert choose(bundle, cuda, None).name == "fp32"
+    tensorrt = BACKENDS["tensorrt"]
+    assert choose(both, tensorrt, None).name == "layers3+fp16"
+    assert choose(variants(bundle, fp16=CUDA, fp8=TENSORRT), tensorrt, None).name == "fp8"
 
 
 @pytest.mark.usefixtures("gpu_in_sight")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from strop.errors import StropError
-from strop.export.bundle import Bundle, Session, bucketed
+from strop.export.bundle import Buckets, Bundle, Session, bucketed
 from strop.export.tensorrt import EngineKey, find, profiles_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
@@ -21,7 +21,8 @@ from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.config import ServeConfig
 from strop.serve.engines.engine import Engine, require_golden
-from strop.serve.engines.preparation import TensorRTPreparation
+from strop.serve.engines.instances import Instances
+from strop.serve.engines.preparation import TensorRTPreparation, open_meanwhile
 from strop.serve.engines.tensorrt import TensorRTEngine
 from strop.serve.engines.upgrade import Upgrade
 from strop.serve.inference.model import Model
@@ -32,8 +33,8 @@ from strop.serve.repository.deployed import deploy
 from strop.serve.repository.finder import Unchanged
 from strop.serve.wire.calls import Calls
 
-ROWS, LENGTHS, TOKENS = 8, range(8, 33, 8), 64
-SHAPES = [(rows, length) for length in LENGTHS for rows in range(1, ROWS + 1)]
+TOKENS = 128
+"""Of a batch at most."""
 TEXTS = ["good film", "bad", "not a very good film", "", "very very bad"]
 DEADLINE_SECONDS = 60.0
 
@@ -41,9 +42,9 @@ DEADLINE_SECONDS = 60.0
 class MadeUpCard:
     """Memory by address, and a stream: what is begun happens when it is waited for, in that order."""
 
-    def __init__(self, session: Session, inputs: Sequence[str], factor: float = 1.0) -> None:
-        self._session = session
-        self._inputs = inputs
+    def __init__(self, bundle: Bundle, factor: float) -> None:
+        self._session = Session(bundle.model_file(bundle.reference))
+        self._profiles = profiles_of(layout_of(bundle).shapes(TOKENS))
         self._factor = factor
         self._begun: list[Callable[[], None]] = []
         self.memory: dict[int, np.ndarray] = {}
@@ -72,11 +73,10 @@ class MadeUpCard:
     def execute(self, profile: int, shapes: Mapping[str, tuple], addresses: Mapping[str, int]) -> None:
         def compute() -> None:
             feeds = {}
-            for name in self._inputs:
-                values = self.memory[addresses[name]].view(np.int64)[: np.prod(shapes[name])]
-                feeds[name] = values.reshape(shapes[name])
-            length = profiles_of(SHAPES)[profile].length
-            assert feeds["input_ids"].shape[1] == length
+            for name, shape in shapes.items():
+                values = self.memory[addresses[name]].view(np.int64)[: np.prod(shape)]
+                feeds[name] = values.reshape(shape)
+            assert feeds["input_ids"].shape[1] == self._profiles[profile].length
             logits = np.ascontiguousarray(self._session.run(feeds) * np.float32(self._factor))
             self.memory[addresses["logits"]][: logits.nbytes] = logits.view(np.uint8).ravel()
 
@@ -91,16 +91,16 @@ class MadeUpCard:
         self.closed = True
 
 
+def layout_of(bundle: Bundle) -> Buckets:
+    return bucketed(bundle.reference.layout, bundle.manifest.max_tokens)
+
+
 def engine_on(card: MadeUpCard, bundle: Bundle) -> TensorRTEngine:
-    key = EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles_of(SHAPES))
+    profiles = profiles_of(layout_of(bundle).shapes(TOKENS))
+    key = EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles)
     rectangle = dict.fromkeys(("input_ids", "position_ids", "slots", "segment_ids", "places"), (-1, -1))
     shapes = {**rectangle, "starts": (-1,), "logits": (-1, 3)}
-    return TensorRTEngine(card, key, shapes, bundle.reference.layout.padded(), bundle.task)
-
-
-def card_of(bundle: Bundle, factor: float = 1.0) -> MadeUpCard:
-    inputs = ("input_ids", "position_ids", "slots", "segment_ids", "places", "starts")
-    return MadeUpCard(Session(bundle.model_file(bundle.reference)), inputs, factor)
+    return TensorRTEngine(card, key, shapes, layout_of(bundle), bundle.task)
 
 
 class MadeUpPreparation:
@@ -123,7 +123,7 @@ class MadeUpPreparation:
         return "built"
 
     def open(self, count: int) -> Sequence[Engine]:
-        self.cards = [card_of(self.bundle, self.factor) for _ in range(count)]
+        self.cards = [MadeUpCard(self.bundle, self.factor) for _ in range(count)]
         return [engine_on(card, self.bundle) for card in self.cards]
 
     def keep(self) -> None:
@@ -138,22 +138,15 @@ class Served:
     """A server in this process whose only model is to be upgraded, and calls to it."""
 
     def __init__(self, root: Path, preparation: MadeUpPreparation | TensorRTPreparation) -> None:
-        self.config = ServeConfig(
-            root,
-            address="127.0.0.1:0",
-            layout="padded",
-            instances=2,
-            batch_tokens=TOKENS,
-            batch_texts=ROWS,
-        )
+        self.config = ServeConfig(root, address="127.0.0.1:0", batch_tokens=TOKENS)
         bundle = Bundle.open(root)
-        model = Model.load(root, self.config)
+        instances = Instances(open_meanwhile(bundle, bundle.reference, self.config, TOKENS))
 
         def prove(engine: Engine) -> None:
             require_golden(engine, bundle, bundle.reference, TOKENS)
 
-        self.upgrade = Upgrade(model.instances, preparation, prove)
-        self.model = replace(model, upgrade=self.upgrade)
+        model = Model.load(root, self.config)
+        self.model = replace(model, instances=instances, upgrade=Upgrade(instances, preparation, prove))
         self.metrics = Metrics()
         self.answered = 0
         self.answers: set[bytes] = set()
@@ -185,7 +178,7 @@ class Served:
     def result(self) -> tuple[str, str] | None:
         """What came of the upgrade, and why."""
         samples = (one for family in self.metrics.registry.collect() for one in family.samples)
-        found = (one.labels for one in samples if one.name == "strop_engine_builds_total")
+        found = (one.labels for one in samples if one.name == "strop_engine_builds_total" and one.value)
         return next(((labels["result"], labels["reason"]) for labels in found), None)
 
     async def until_ended(self) -> None:
@@ -199,17 +192,17 @@ def bundle(tiny_bundle: Path) -> Bundle:
 
 
 def test_an_engine_answers_like_onnx_runtime_and_only_what_it_was_built_for(bundle: Bundle):
-    card = card_of(bundle)
+    card = MadeUpCard(bundle, 1.0)
     engine = engine_on(card, bundle)
     generator = np.random.default_rng(0)
-    session, layout = Session(bundle.model_file(bundle.reference)), bundle.reference.layout.padded()
-    for lengths in ([1], [32], [3, 17, 9], [8] * ROWS, [2]):
+    session, layout = Session(bundle.model_file(bundle.reference)), layout_of(bundle)
+    for lengths in ([1], [32], [3, 17, 9], [8] * 7, [2]):
         sequences = [generator.integers(0, 10, length) for length in lengths]
-        wanted = bundle.task.activate(session.run(layout.feeds(sequences)))
+        wanted = bundle.task.activate(session.run(layout.feeds(sequences)))[: len(lengths)]
         np.testing.assert_array_equal(engine.run(sequences), wanted)
-    with pytest.raises(StropError, match="not built for 1 rows of 40 tokens, only for 1-8x8, 1-8x16"):
+    with pytest.raises(StropError, match="not built for 1 rows of 40 tokens, only for 1-8x16, 1-4x32"):
         engine.run([np.zeros(40, np.int64)])
-    with pytest.raises(StropError, match="not built for 9 rows"):
+    with pytest.raises(StropError, match="not built for 16 rows"):
         engine.run([np.zeros(8, np.int64)] * 9)
     engine.close()
     assert card.closed
@@ -295,8 +288,9 @@ def test_a_draining_server_gives_a_build_up_at_once(tiny_bundle: Path, bundle: B
 
 @pytest.mark.skipif(find().card is not None, reason="there is a GPU")
 def test_without_a_gpu_what_serves_says_why_it_goes_on(tiny_bundle: Path, bundle: Bundle, tmp_path: Path):
-    layout, config = bucketed(bundle.reference.layout, 32), ServeConfig(tiny_bundle, engine_cache=tmp_path)
-    served = Served(tiny_bundle, TensorRTPreparation(bundle, bundle.reference, layout, TOKENS, config))
+    config = ServeConfig(tiny_bundle, engine_cache=tmp_path)
+    preparation = TensorRTPreparation(bundle, bundle.reference, layout_of(bundle), TOKENS, config)
+    served = Served(tiny_bundle, preparation)
 
     async def main() -> str:
         async with served.running():
