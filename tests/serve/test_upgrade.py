@@ -14,7 +14,7 @@ import pytest
 
 from strop.errors import StropError
 from strop.export.bundle import Buckets, Bundle, Session, bucketed
-from strop.export.tensorrt import EngineKey, find, profiles_of
+from strop.export.tensorrt import EngineCache, EngineKey, find, profiles_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
@@ -328,3 +328,17 @@ def test_an_upgrade_that_fails_in_an_unforeseen_way_is_one_that_failed(bundle: B
     assert heard.reason == "open"
     assert upgrade.status == "TensorRT does not serve: a library's own error"
     assert instances.provider == "CPUExecutionProvider"
+
+
+@pytest.mark.skipif(find().library is None or find().card is not None, reason="needs TensorRT, and no GPU")
+def test_without_a_driver_opening_an_engine_fails_in_words(tmp_path: Path):
+    from strop.serve.engines.card import LoadedEngine, TensorRTCard
+
+    found = find()
+    library = found.require_library()
+    key = EngineKey("fp32", "0" * 64, library.module, library.version, library.cuda, "8.9", ())
+    engine = EngineCache(tmp_path).keep(key, memoryview(b"no engine at all"), "", 1.0)
+    with pytest.raises(StropError, match="can't be loaded: "):
+        LoadedEngine(engine)
+    with pytest.raises(StropError, match=r"CUDA failed: .* \(cudaError"):
+        TensorRTCard(None, [])
