@@ -30,7 +30,7 @@ from strop.serve.observe.metrics import Metrics
 from strop.serve.process.server import Models, listening
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import deploy
-from strop.serve.repository.finder import Unchanged
+from strop.serve.repository.finder import Finder, Unchanged
 from strop.serve.wire.calls import Calls
 
 TOKENS = 128
@@ -154,7 +154,8 @@ class Served:
     @asynccontextmanager
     async def running(self):
         deployed = deploy(self.model, self.config, self.metrics.of("tiny", "3"))
-        models = Models(Catalogue([deployed]), Unchanged(), Calls(self.metrics))
+        catalogue, control = Catalogue([deployed]), Unchanged()
+        models = Models(catalogue, Finder(catalogue, control), control, Calls(self.metrics))
         async with listening(models, self.config) as address, grpc.aio.insecure_channel(address) as channel:
             self.stub = typed_grpc.StropStub(channel)
             self.protocol = oip_grpc.GRPCInferenceServiceStub(channel)
