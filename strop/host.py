@@ -9,9 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .cgroup import read_cgroup
-from .kernel import BOX, Tree
-
-CGROUP = Path("/sys/fs/cgroup")
+from .kernel import BOX, Tree, whole
 
 
 @dataclass(frozen=True)
@@ -75,17 +73,17 @@ def read_versions(packages: Iterable[str]) -> dict[str, str]:
     return versions
 
 
-def free_memory() -> int:
-    """Bytes that a process may still take: the kernel's MemAvailable, or less in a limited container."""
-    meminfo = Path("/proc/meminfo").read_text(encoding="ascii")
-    free = int(meminfo.partition("MemAvailable:")[2].split()[0]) * 1024
-    try:
-        limit, used = (
-            (CGROUP / name).read_text(encoding="ascii") for name in ("memory.max", "memory.current")
-        )
-    except OSError:
-        return free
-    return free if limit.strip() == "max" else min(free, max(0, int(limit) - int(used)))
+def free_memory(tree: Tree = BOX) -> int | None:
+    """Bytes that a process may still take: what the kernel has, or less in a limited container.
+
+    ``None`` where the kernel doesn't tell.
+    """
+    kilobytes = whole(tree.fields("proc/meminfo").get("MemAvailable", ""))
+    cgroup = read_cgroup(tree)
+    found = [] if kilobytes is None else [kilobytes * 1024]
+    if cgroup.memory_bytes is not None:
+        found.append(max(0, cgroup.memory_bytes - (cgroup.memory_used or 0)))
+    return min(found, default=None)
 
 
 def default_cache() -> Path:
