@@ -54,7 +54,11 @@ class Model:
         measured = instances.warm_up(opened.batch_tokens, bundle.manifest.max_tokens)
         upgrade = opened.upgrade(instances)
         if upgrade is not None and config.require_provider:
-            upgrade.require()
+            try:
+                upgrade.require()
+            except BaseException:
+                instances.close()
+                raise
         encoder, mask_id = bundle.text_encoder(), layout.mask_token_id
         return cls(
             name=bundle.manifest.name,

@@ -14,12 +14,14 @@ import pytest
 
 from strop.errors import StropError
 from strop.export.bundle import Buckets, Bundle, Session, bucketed
+from strop.export.config import ExportConfig
 from strop.export.tensorrt import EngineCache, EngineKey, find, profiles_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.config import ServeConfig
+from strop.serve.engines import cuda
 from strop.serve.engines.engine import Engine, require_golden
 from strop.serve.engines.instances import Instances
 from strop.serve.engines.preparation import TensorRTPreparation, open_meanwhile
@@ -343,3 +345,8 @@ def test_without_a_driver_opening_an_engine_fails_in_words(tmp_path: Path):
         LoadedEngine(engine)
     with pytest.raises(StropError, match=r"CUDA failed: .* \(cudaError"):
         TensorRTCard(None, [])
+
+
+def test_engines_are_built_ahead_for_the_batches_that_are_served(bundle: Bundle):
+    served = ServeConfig(bundle.root, provider="tensorrt").tokens_of_a_batch(cuda.BATCH_TOKENS)
+    assert ExportConfig(Path("run")).engine_tokens == served
