@@ -15,7 +15,9 @@ FEW = 32
 
 
 class Backlog:
-    """Calls of one priority class; a dropped one stays until it is reached or swept out."""
+    """Calls of one priority class; a dropped one stays until it is reached or swept out, and so does one
+    that was computed before its turn.
+    """
 
     def __init__(self) -> None:
         self.tokens = 0
@@ -39,6 +41,10 @@ class Backlog:
         heads = [waiting[0] for waiting in self._clients.values()]
         heapq.heapify(heads)
         return heads
+
+    def behind(self, client: str, count: int) -> list[Head]:
+        """The calls of one client after its most urgent one, at most so many, in order."""
+        return heapq.nsmallest(count + 1, self._clients[client])[1:]
 
     def of(self, client: str) -> Iterator[Work]:
         """The calls of one client, in no order."""

@@ -20,6 +20,8 @@ USUAL_TOKENS = 128
 batch costs less per token, which pays once calls wait anyway; until then it only delays the next."""
 MISFITS = 8
 """Clients whose next text doesn't fit that are passed over to fill a batch's last room."""
+LOOK_AHEAD = 64
+"""Calls of such a client that are looked through where its next text is only of another length."""
 
 Computed = Callable[[int, int, int], int]
 """Tokens that an engine computes for a batch: (texts, longest text, sum over the texts) in tokens."""
@@ -131,24 +133,35 @@ class Batcher:
         """Place the most urgent texts; a client that had its share waits until the others had theirs."""
         share = draft.budget // max(1, len(backlog))
         heads, sated, misfits = backlog.heads(), list[Head](), 0
+        ahead: set[str] = set()
         while misfits < MISFITS:
             if not heads:
                 if not sated:
                     return
                 heads, sated, share = sated, [], draft.budget
             head = heapq.heappop(heads)
-            work = head[2]
-            if not work.abandoned:
-                if self._misses(work, finish):
-                    late.append(work)
-                elif not self._place(draft, work, share):
-                    if draft.fits(work.sizes[work.placed]):
-                        sated.append(head)
-                    else:
-                        misfits += 1
-                    continue
-            if following := backlog.pop(work.query.client):
+            work, client = head[2], head[2].query.client
+            if work.waiting_texts and self._misses(work, finish):
+                late.append(work)
+            elif work.waiting_texts and not self._place(draft, work, share):
+                if draft.fits(work.sizes[work.placed]):
+                    sated.append(head)
+                elif client not in ahead:
+                    misfits += 1
+                    self._look_ahead(draft, backlog, work, heads, ahead)
+                continue
+            # What was looked ahead to leaves the backlog once all before it have.
+            if client not in ahead and (following := backlog.pop(client)):
                 heapq.heappush(heads, following)
+
+    def _look_ahead(
+        self, draft: "_Draft", backlog: Backlog, work: Work, heads: list[Head], ahead: set[str]
+    ) -> None:
+        """Let a client's next calls be tried if the one before them is only of another length."""
+        if not draft.suits(work.sizes[work.placed]):
+            ahead.add(work.query.client)
+            for later in backlog.behind(work.query.client, LOOK_AHEAD):
+                heapq.heappush(heads, later)
 
     def _place(self, draft: "_Draft", work: Work, share: int) -> bool:
         """Move a call's next texts into the batch, up to its client's share; whether none is left."""
@@ -257,16 +270,20 @@ class _Draft:
 
     def fits(self, size: int) -> bool:
         """Whether one more text of ``size`` tokens may join; the first one always may."""
-        held, texts, longest = self._held + size, self._texts + 1, max(self._longest, size)
-        computed = self._computed(texts, longest, held)
-        # Rows that are computed without a text are for more texts to fill, not a reason to stop.
-        filled = min(computed, texts * self._computed(1, longest, longest))
+        held, texts = self._held + size, self._texts + 1
         return not self._texts or (
             held <= self.budget
-            and computed <= self._limits.batch_tokens
             and texts <= self._limits.batch_texts
-            and filled - held <= self._limits.max_padding * filled
+            and self._computed(texts, max(self._longest, size), held) <= self._limits.batch_tokens
+            and self.suits(size)
         )
+
+    def suits(self, size: int) -> bool:
+        """Whether a text's length is near enough to the others', as far as that costs padding."""
+        held, texts, longest = self._held + size, self._texts + 1, max(self._longest, size)
+        # Rows that are computed without a text are for more texts to fill, not a reason to stop.
+        filled = min(self._computed(texts, longest, held), texts * self._computed(1, longest, longest))
+        return filled - held <= self._limits.max_padding * filled
 
     def owes(self, client: str, size: int, share: int) -> bool:
         """Whether a client has room for the text in its share; for one text it always has."""

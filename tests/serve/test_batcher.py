@@ -312,6 +312,26 @@ def test_all_that_waits_shares_a_fixed_shape_though_some_rows_stay_empty(
     assert batch.tokens == rows * 32
 
 
+def test_one_clients_calls_of_mixed_lengths_fill_batches_and_none_is_left_or_computed_twice(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    layout = bucketed(PackedLayout(8, 0, 1), 200)
+    batcher = a_batcher(Limits(2048, 10**7, 10**7, max_padding=0.25), computed=layout.computed)
+    chance = np.random.default_rng(0)
+    works = [put(batcher, loop, [layout.size(int(n))]) for n in chance.integers(1, 200, 300)]
+    gone = works.pop(7)
+    batcher.drop(gone)
+    batches = drain(batcher)
+    taken = [work for batch in batches for work, _ in texts_of(batch)]
+    assert sorted(map(id, taken)) == sorted(map(id, works))
+    assert batches[0].shares[0].work is works[0]  # the most urgent one is never passed over
+    assert len(batches) < len(works) / 8
+    held, computed = sum(work.sizes[0] for work in works), sum(batch.tokens for batch in batches)
+    assert held > 0.75 * computed
+    assert not batcher.has_work
+    assert (batcher.texts, batcher.tokens) == (0, 0)
+
+
 def test_dropped_calls_do_not_pile_up_behind_one_that_stays(loop: asyncio.AbstractEventLoop) -> None:
     batcher = a_batcher()
     first = put(batcher, loop, [8], deadline=1.0)
