@@ -28,6 +28,7 @@ FOUNDATION = (
     "strop.kernel",
     "strop.lazy",
     "strop.options",
+    "strop.redaction",
     "strop.staging",
     "strop.tasks",
 )

@@ -21,9 +21,9 @@ from stdnum.es import dni
 from stdnum.fr import nir
 
 from strop.errors import InputError
+from strop.redaction import finder
 from strop.train.data.redaction.command import RedactConfig, redact
 from strop.train.data.redaction.masking import Masker
-from strop.train.data.redaction.personal import finder
 from strop.train.data.rows import read_rows
 
 PROPERTY = settings(deadline=None, max_examples=60)

@@ -47,8 +47,9 @@ def redact(config: RedactConfig) -> None:
     left out and named. What was masked is never printed.
     """
     # Not at the top: the options' help must not wait for the numbering plans.
-    from .masking import Masker, masked
-    from .personal import KINDS, finder
+    from strop.redaction import KINDS, finder, masked
+
+    from .masking import Masker
     from .rewrite import rewrite
 
     find = finder(config.region)

@@ -4,21 +4,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from strop.errors import InputError
+from strop.redaction import Span, masked
 
 from ..fields import answers_of, tags_of
 from ..formats import Row
-from .personal import Span
 
 Find = Callable[[str], Sequence[Span]]
-
-
-def masked(text: str, spans: Sequence[Span]) -> str:
-    """A text with each span replaced by its kind."""
-    parts, end = [], 0
-    for span in spans:
-        parts += [text[end : span.start], f"[{span.kind}]"]
-        end = span.end
-    return "".join([*parts, text[end:]])
 
 
 class Masker:

@@ -1,7 +1,10 @@
-"""Personal data in a text: what can be told from its form, and its checksum where it has one."""
+"""Personal data in a text: what can be told from its form, and its checksum where it has one.
+
+Needs ``strop[redact]``. Data are masked before they are learnt from, and texts before a server keeps them.
+"""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import phonenumbers
@@ -16,7 +19,7 @@ from stdnum.it import codicefiscale
 from stdnum.se import personnummer
 from stdnum.us import ssn
 
-from strop.errors import InputError
+from .errors import InputError
 
 
 class Span(NamedTuple):
@@ -87,6 +90,15 @@ _CARD_FORM = re.compile(
     r"|[0-9]{4}(?P<six>[ -])[0-9]{6}(?P=six)[0-9]{4,5}"
 )
 CARD_GROUPS = 5
+
+
+def masked(text: str, spans: Sequence[Span]) -> str:
+    """A text with each span replaced by its kind, such as [EMAIL]."""
+    parts, end = [], 0
+    for span in spans:
+        parts += [text[end : span.start], f"[{span.kind}]"]
+        end = span.end
+    return "".join([*parts, text[end:]])
 
 
 def finder(region: str | None = None) -> Callable[[str], list[Span]]:
