@@ -44,18 +44,20 @@ class ClassifyRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., pairs: _Optional[_Iterable[str]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
-    __slots__ = ("model", "version", "variant", "results", "timings")
+    __slots__ = ("model", "version", "variant", "results", "timings", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     variant: str
     results: _containers.RepeatedCompositeFieldContainer[Classification]
     timings: Timings
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Classification, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Classification, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Classification(_message.Message):
     __slots__ = ("labels", "tokens", "truncated")
@@ -132,18 +134,20 @@ class ScoreRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., pairs: _Optional[_Iterable[str]] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class ScoreResponse(_message.Message):
-    __slots__ = ("model", "version", "variant", "results", "timings")
+    __slots__ = ("model", "version", "variant", "results", "timings", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     variant: str
     results: _containers.RepeatedCompositeFieldContainer[TextScore]
     timings: Timings
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[TextScore, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[TextScore, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class TextScore(_message.Message):
     __slots__ = ("score", "tokens", "truncated")
@@ -170,18 +174,20 @@ class TagRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class TagResponse(_message.Message):
-    __slots__ = ("model", "version", "variant", "results", "timings")
+    __slots__ = ("model", "version", "variant", "results", "timings", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     variant: str
     results: _containers.RepeatedCompositeFieldContainer[Tagging]
     timings: Timings
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Tagging, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Tagging, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Tagging(_message.Message):
     __slots__ = ("entities", "tokens", "truncated")
@@ -226,18 +232,20 @@ class AnswerRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., questions: _Optional[_Iterable[str]] = ..., contexts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., priority: _Optional[_Union[Priority, str]] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class AnswerResponse(_message.Message):
-    __slots__ = ("model", "version", "variant", "results", "timings")
+    __slots__ = ("model", "version", "variant", "results", "timings", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     variant: str
     results: _containers.RepeatedCompositeFieldContainer[Answered]
     timings: Timings
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Answered, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Answered, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Answered(_message.Message):
     __slots__ = ("answers", "null_score", "tokens", "windows", "truncated")
@@ -282,18 +290,20 @@ class EmbedRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., normalise: _Optional[bool] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class EmbedResponse(_message.Message):
-    __slots__ = ("model", "version", "variant", "results", "timings")
+    __slots__ = ("model", "version", "variant", "results", "timings", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     variant: str
     results: _containers.RepeatedCompositeFieldContainer[Embedding]
     timings: Timings
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Embedding(_message.Message):
     __slots__ = ("vector", "tokens", "truncated")
@@ -322,18 +332,20 @@ class FillRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., texts: _Optional[_Iterable[str]] = ..., top_k: _Optional[int] = ..., on_long: _Optional[_Union[OnLong, str]] = ..., priority: _Optional[_Union[Priority, str]] = ..., version: _Optional[str] = ...) -> None: ...
 
 class FillResponse(_message.Message):
-    __slots__ = ("model", "version", "variant", "results", "timings")
+    __slots__ = ("model", "version", "variant", "results", "timings", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: str
     variant: str
     results: _containers.RepeatedCompositeFieldContainer[Filled]
     timings: Timings
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Filled, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[str] = ..., variant: _Optional[str] = ..., results: _Optional[_Iterable[_Union[Filled, _Mapping]]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class Filled(_message.Message):
     __slots__ = ("words", "tokens", "truncated", "text")
@@ -346,3 +358,21 @@ class Filled(_message.Message):
     truncated: bool
     text: str
     def __init__(self, words: _Optional[_Iterable[_Union[ScoredLabel, _Mapping]]] = ..., tokens: _Optional[int] = ..., truncated: _Optional[bool] = ..., text: _Optional[str] = ...) -> None: ...
+
+class FeedbackRequest(_message.Message):
+    __slots__ = ("request_id", "text", "labels", "none_of_them", "comment")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NONE_OF_THEM_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    text: int
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    none_of_them: bool
+    comment: str
+    def __init__(self, request_id: _Optional[str] = ..., text: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., none_of_them: _Optional[bool] = ..., comment: _Optional[str] = ...) -> None: ...
+
+class FeedbackResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -69,6 +69,11 @@ class StropStub:
                 request_serializer=strop_dot_proto_dot_strop__pb2.FillRequest.SerializeToString,
                 response_deserializer=strop_dot_proto_dot_strop__pb2.FillResponse.FromString,
                 _registered_method=True)
+        self.Feedback = channel.unary_unary(
+                '/strop.v1.Strop/Feedback',
+                request_serializer=strop_dot_proto_dot_strop__pb2.FeedbackRequest.SerializeToString,
+                response_deserializer=strop_dot_proto_dot_strop__pb2.FeedbackResponse.FromString,
+                _registered_method=True)
 
 
 class StropServicer:
@@ -125,6 +130,14 @@ class StropServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Feedback(self, request, context):
+        """What would have been right, of an answer given before. UNIMPLEMENTED unless the server keeps answers
+        (strop serve --feedback); NOT_FOUND where that answer isn't kept, or not any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_StropServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +175,11 @@ def add_StropServicer_to_server(servicer, server):
                     servicer.Fill,
                     request_deserializer=strop_dot_proto_dot_strop__pb2.FillRequest.FromString,
                     response_serializer=strop_dot_proto_dot_strop__pb2.FillResponse.SerializeToString,
+            ),
+            'Feedback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Feedback,
+                    request_deserializer=strop_dot_proto_dot_strop__pb2.FeedbackRequest.FromString,
+                    response_serializer=strop_dot_proto_dot_strop__pb2.FeedbackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -353,6 +371,33 @@ class Strop:
             '/strop.v1.Strop/Fill',
             strop_dot_proto_dot_strop__pb2.FillRequest.SerializeToString,
             strop_dot_proto_dot_strop__pb2.FillResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Feedback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strop.v1.Strop/Feedback',
+            strop_dot_proto_dot_strop__pb2.FeedbackRequest.SerializeToString,
+            strop_dot_proto_dot_strop__pb2.FeedbackResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,6 +11,7 @@ from strop.options import flag, require_at_least
 
 from .address import split
 from .engines.options import EngineOptions
+from .feedback.options import FeedbackOptions
 from .repository.options import RepositoryOptions
 from .scheduling.options import SchedulingOptions
 
@@ -79,7 +80,7 @@ class BasicOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class ServeConfig(RepositoryOptions, SchedulingOptions, EngineOptions, BasicOptions):
+class ServeConfig(FeedbackOptions, RepositoryOptions, SchedulingOptions, EngineOptions, BasicOptions):
     """What is served, where, and within which bounds."""
 
     def __post_init__(self) -> None:
@@ -88,5 +89,6 @@ class ServeConfig(RepositoryOptions, SchedulingOptions, EngineOptions, BasicOpti
         EngineOptions.__post_init__(self)
         SchedulingOptions.__post_init__(self)
         RepositoryOptions.__post_init__(self)
+        FeedbackOptions.__post_init__(self)
         if self.model_control == "explicit" and self.workers > 1:
             raise InputError("--model-control explicit reaches one worker alone; use poll, or --workers 1")

@@ -38,6 +38,8 @@ class Query:
     """Whose call it is: clients share the engines evenly when they want more than there is."""
     refuse_long: bool = False
     """Refuse a text longer than the model takes instead of truncating it."""
+    request_id: str = ""
+    """By which its caller can speak of it afterwards."""
 
     def __len__(self) -> int:
         """How many texts it has."""

@@ -24,6 +24,7 @@ FOUNDATION = (
     "strop.cost",
     "strop.environment",
     "strop.errors",
+    "strop.feedback",
     "strop.host",
     "strop.kernel",
     "strop.lazy",

@@ -31,14 +31,14 @@ class Pipeline:
         batcher: Batcher,
         metrics: ModelMetrics,
         *,
-        answered: Callable[[Answer], None] | None = None,
+        answered: Sequence[Callable[[Query, Answer], None]] = (),
         nice: int = 0,
         mask: Mask | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the threads; must be called on the running event loop.
 
-        ``answered`` hears of every answer in the task of its call; ``nice`` is that of the instances,
+        ``answered`` hear of every answer in the task of its call; ``nice`` is that of the instances,
         and ``mask`` what every text must have once.
         """
         self._loop = asyncio.get_running_loop()
@@ -60,8 +60,8 @@ class Pipeline:
         except asyncio.CancelledError:
             self.cancel(work)
             raise
-        if self._answered is not None:
-            self._answered(answer)
+        for hear in self._answered:
+            hear(query, answer)
         return answer
 
     def submit(self, query: Query) -> Work:

@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from strop import __version__
 
-from ..core import Answer
+from ..core import Answer, Query
 from ..inference.model import Model
 from ..wire.calls import EndSpan
 
@@ -65,7 +65,7 @@ class Tracing:
 
         return end
 
-    def answered(self, model: Model, answer: Answer) -> None:
+    def answered(self, model: Model, query: Query, answer: Answer) -> None:
         """Tell the current span which model answered, and how long each stage took."""
         trace.get_current_span().set_attributes(
             {

@@ -20,6 +20,8 @@ from strop.errors import InputError, StropError
 
 from ..address import check_free, in_use, join, split
 from ..config import ServeConfig
+from ..feedback.counts import FeedbackCounts
+from ..feedback.prepare import prepare_store
 from ..inference.model import Model
 from ..observe.lag import sampled
 from ..observe.loads import Loads
@@ -29,7 +31,7 @@ from ..observe.routing import Routing
 from ..observe.spending import counted
 from ..repository.catalogue import Catalogue
 from ..repository.controller import Controller
-from ..repository.deployed import Deployed, deploy
+from ..repository.deployed import Answered, Deployed, deploy
 from ..repository.finder import Finder, ModelControl
 from ..repository.loader import Loader
 from ..repository.router import Router
@@ -37,10 +39,11 @@ from ..repository.source import source_of
 from ..wire.calls import Calls
 from ..wire.open_inference import OpenInference
 from ..wire.registration import register
-from ..wire.typed import Typed
+from ..wire.typed import TakeFeedback, Typed
 from .announce import Served, ServedModel, announce
 
 if TYPE_CHECKING:
+    from ..feedback.recorder import Recorder
     from ..observe.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ def run_server(config: ServeConfig) -> None:
     """
     check_free("--address", config.address)
     check_free("--metrics-address", config.metrics_address)
+    prepare_store(config)
     uvloop.run(_serve(config))
 
 
@@ -85,13 +89,18 @@ class Models:
     finder: Finder
     control: ModelControl
     calls: Calls
+    take_feedback: TakeFeedback | None = None
 
 
 @contextlib.asynccontextmanager
 async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]:
     """The models, loaded and kept up to date while the block runs."""
-    async with sampled(metrics), _tracing(config) as tracing:
-        answered = tracing.answered if tracing else None
+    async with (
+        sampled(metrics),
+        _tracing(config) as tracing,
+        _recording(config, metrics) as recorder,
+    ):
+        answered: list[Answered] = [one.answered for one in (tracing, recorder) if one is not None]
 
         def deployed(model: Model) -> Deployed:
             return deploy(model, config, metrics.of(model.name, model.version), answered, router)
@@ -106,7 +115,8 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
             await controller.start()
             calls = Calls(metrics, tracing.start_span) if tracing else Calls(metrics)
             async with controller.polling(), router.watching():
-                yield Models(catalogue, Finder(catalogue, controller, router), controller, calls)
+                finder = Finder(catalogue, controller, router)
+                yield Models(catalogue, finder, controller, calls, recorder.take if recorder else None)
         finally:
             await controller.close()
 
@@ -138,6 +148,20 @@ async def _tracing(config: ServeConfig) -> "AsyncIterator[Tracing | None]":
         yield tracing
     finally:
         await asyncio.to_thread(tracing.close)
+
+
+@contextlib.asynccontextmanager
+async def _recording(config: ServeConfig, metrics: Metrics) -> "AsyncIterator[Recorder | None]":
+    if config.feedback is None:
+        yield None
+        return
+    from ..feedback.recorder import Recorder
+
+    recorder = Recorder(config, FeedbackCounts(metrics.registry))
+    try:
+        yield recorder
+    finally:
+        await asyncio.to_thread(recorder.close)
 
 
 def served(catalogue: Catalogue) -> Served:
@@ -179,7 +203,7 @@ class Server:
         )
         most = config.queue_texts // 2
         register(OpenInference(models.catalogue, models.finder, models.control, calls, most), self._server)
-        register(Typed(models.finder, calls), self._server)
+        register(Typed(models.finder, calls, models.take_feedback), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
             [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server

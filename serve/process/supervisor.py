@@ -20,6 +20,7 @@ from strop.errors import StropError
 
 from ..address import check_free, reserved
 from ..config import ServeConfig
+from ..feedback.prepare import prepare_store
 from ..observe.page import MetricsPage
 from ..observe.spending import counted
 from . import reports
@@ -42,6 +43,7 @@ def run_workers(config: ServeConfig) -> None:
     had to be cancelled at the end.
     """
     check_free("--metrics-address", config.metrics_address)
+    prepare_store(config)
     asyncio.run(_supervise(config))
 
 

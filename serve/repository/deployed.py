@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from ..scheduling.forecast import Forecast
 from ..scheduling.queue import WorkQueue
 from .key import Key
 
-Answered = Callable[[Model, Answer], None]
+Answered = Callable[[Model, Query, Answer], None]
 """Hears of every answer of a model, in the task of its call."""
 
 
@@ -128,7 +128,7 @@ def deploy(
     model: Model,
     config: ServeConfig,
     metrics: ModelMetrics,
-    answered: Answered | None = None,
+    answered: Sequence[Answered] = (),
     observer: Observer | None = None,
 ) -> Deployed:
     """Start to answer for a model; must be called on the running event loop."""
@@ -146,7 +146,7 @@ def deploy(
         model.instances,
         batcher,
         metrics,
-        answered=partial(answered, model) if answered else None,
+        answered=[partial(hear, model) for hear in answered],
         nice=config.nice,
         mask=model.mask,
     )

@@ -166,7 +166,9 @@ class Router:
         return self._catalogue.deployed[random.choice(able)] if able else None
 
     async def _compare(self, one: Deployed, other: Deployed, query: Query, answer: Answer) -> None:
-        asked = replace(query, priority=Priority.BULK, client="shadow", seconds=SHADOW_SECONDS)
+        # No caller gets this answer, so none can speak of it.
+        unnamed = replace(query, request_id="")
+        asked = replace(unnamed, priority=Priority.BULK, client="shadow", seconds=SHADOW_SECONDS)
         try:
             with other.held():
                 found = await other.answer(asked, seen=False)

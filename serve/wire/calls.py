@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial, wraps
@@ -138,6 +139,16 @@ def seconds_left(context: Context) -> float:
 def route_key(context: Context) -> str:
     """What keeps a caller with one version of a model whose calls are shared out, or nothing."""
     return str(dict(context.invocation_metadata() or ()).get("x-route-key", ""))
+
+
+def request_id(sent: str, context: Context) -> str:
+    """The id of a call: what its caller sent, or its metadata x-request-id has, or else a new one."""
+    return sent or dict(context.invocation_metadata() or ()).get("x-request-id") or new_request_id()
+
+
+def new_request_id() -> str:
+    """64 random bits, in hexadecimal."""
+    return secrets.token_hex(8)
 
 
 def _facts(service: str, method: str, request: object, context: Context) -> Facts:

@@ -46,7 +46,9 @@ class RequestReader:
         self._max_texts = max_texts
         self._texts_in = [TEXT, PAIR] if pairs else [TEXT]
 
-    def query(self, request: pb.ModelInferRequest, seconds: float, client: str) -> Query:
+    def query(
+        self, request: pb.ModelInferRequest, seconds: float, client: str, request_id: str = ""
+    ) -> Query:
         """The query of a call that has ``seconds`` left; ``InvalidArgumentError`` says what is wrong."""
         wishes = read_wishes(request.parameters)
         blobs = blobs_of(request)
@@ -63,6 +65,7 @@ class RequestReader:
                 priority=wishes.priority,
                 client=client,
                 refuse_long=wishes.refuse_long,
+                request_id=request_id,
             )
         if self._rules is None or sorted(names) not in ([IDS], [MASK, IDS]):
             found = ", ".join(map(repr, names)) or "none"
@@ -74,6 +77,7 @@ class RequestReader:
             seconds=seconds,
             priority=wishes.priority,
             client=client,
+            request_id=request_id,
         )
 
     def _texts(self, tensor: InputTensor, blob: bytes | None) -> list[str]:

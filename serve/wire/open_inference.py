@@ -17,7 +17,7 @@ from ..inference.model import Model
 from ..repository.catalogue import Catalogue, State
 from ..repository.deployed import Deployed
 from ..repository.finder import Finder, ModelControl
-from .calls import Calls, counted, route_key, seconds_left
+from .calls import Calls, counted, new_request_id, request_id, route_key, seconds_left
 from .describe import configuration, metadata, statistics
 from .infer_reply import ReplyWriter
 from .infer_request import RequestReader, read_outputs
@@ -166,7 +166,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     ) -> pb.ModelInferResponse:
         """Scores of the texts in ``text`` or the tokens in ``input_ids``, within the call's deadline."""
         reply = pb.ModelInferResponse()
-        await self._infer(request, context, reply)
+        await self._infer(request, context, reply, request_id(request.id, context))
         return reply
 
     async def ModelStreamInfer(  # noqa: N802
@@ -176,25 +176,27 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
 
         async def answer(request: pb.ModelInferRequest) -> pb.ModelStreamInferResponse:
             reply = pb.ModelStreamInferResponse()
-            await self._infer(request, context, reply.infer_response)
+            named = request.id or new_request_id()
+            await self._infer(request, context, reply.infer_response, named)
             reply.infer_response.parameters[FINAL].bool_param = True
             return reply
 
         await Stream(self, "ModelStreamInfer", context, answer, _failed, in_order=True).run()
 
     async def _infer(
-        self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse
+        self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse, named: str
     ) -> None:
         sticky = partial(route_key, context)
         deployed = await self._models.find(request.model_name, request.model_version, sticky)
         with deployed.call():
             tensors, model = self._tensors_of(deployed), deployed.model
             outputs = read_outputs(request, model.task)
-            query = tensors.reader.query(request, seconds_left(context), context.peer())
+            query = tensors.reader.query(request, seconds_left(context), context.peer(), named)
             answer = await deployed.answer(query)
         reply.model_name = model.name
         reply.model_version = model.version
         reply.id = request.id
+        reply.parameters["request_id"].string_param = named
         tensors.writer.write(reply, answer, outputs, raw=bool(request.raw_input_contents))
 
     def _tensors_of(self, deployed: Deployed) -> Tensors:

@@ -1,6 +1,6 @@
 """The typed service strop.v1.Strop: texts in; what the model's task makes of them out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,11 @@ from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 
 from ..core import Priority, Query
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, RequestError
+from ..feedback.corrections import Feedback
 from ..repository.finder import Finder
 from .answers import CALLS, AnyRequest
-from .calls import Calls, counted, route_key, seconds_left
+from .calls import Calls, counted, new_request_id, request_id, route_key, seconds_left
 from .infer_reply import microseconds
 from .stream import Stream
 
@@ -26,14 +27,26 @@ PRIORITIES = {
 }
 
 
+TakeFeedback = Callable[[Feedback], Awaitable[None]]
+"""Writes down what a caller says of an answer."""
+
+
+class NothingKeptError(RequestError):
+    """Feedback on answers that nobody remembers."""
+
+    code = grpc.StatusCode.UNIMPLEMENTED
+
+
 class Typed(pb_grpc.StropServicer):
     """``strop.v1.Strop`` on every model."""
 
     descriptor = pb.DESCRIPTOR.services_by_name["Strop"]
     service = descriptor.full_name
 
-    def __init__(self, models: Finder, calls: Calls) -> None:
+    def __init__(self, models: Finder, calls: Calls, take_feedback: TakeFeedback | None = None) -> None:
+        """``take_feedback`` is for a server that keeps answers."""
         self.calls = calls
+        self._take_feedback = take_feedback
         self._models = models
 
     @counted
@@ -53,7 +66,8 @@ class Typed(pb_grpc.StropServicer):
             seconds = seconds_left(context)
             if message.timeout_us:
                 seconds = min(seconds, message.timeout_us / 1e6)
-            response = await self._answer("Classify", message.request, seconds, context)
+            named = message.id or new_request_id()
+            response = await self._answer("Classify", message.request, seconds, context, named)
             return pb.ClassifyStreamResponse(id=message.id, response=response)
 
         await Stream(self, "ClassifyStream", context, answer, _failed, in_order=False).run()
@@ -88,10 +102,27 @@ class Typed(pb_grpc.StropServicer):
         reply: pb.FillResponse = await self._reply("Fill", request, context)
         return reply
 
-    async def _reply(self, name: str, request: AnyRequest, context: Context) -> Any:
-        return await self._answer(name, request, seconds_left(context), context)
+    @counted
+    async def Feedback(  # noqa: N802
+        self, request: pb.FeedbackRequest, context: Context
+    ) -> pb.FeedbackResponse:
+        """What would have been right is written down, if answers are kept."""
+        if self._take_feedback is None:
+            raise NothingKeptError("this server keeps no answers; start it with --feedback FILE")
+        await self._take_feedback(
+            Feedback(
+                request.request_id, request.text, request.labels, request.none_of_them, request.comment
+            )
+        )
+        return pb.FeedbackResponse()
 
-    async def _answer(self, name: str, request: AnyRequest, seconds: float, context: Context) -> Any:
+    async def _reply(self, name: str, request: AnyRequest, context: Context) -> Any:
+        named = request_id("", context)
+        return await self._answer(name, request, seconds_left(context), context, named)
+
+    async def _answer(
+        self, name: str, request: AnyRequest, seconds: float, context: Context, named: str
+    ) -> Any:
         """The response of a call that the model's task must be for."""
         deployed = await self._models.find(request.model, request.version, partial(route_key, context))
         with deployed.call():
@@ -110,6 +141,7 @@ class Typed(pb_grpc.StropServicer):
                 priority=PRIORITIES[request.priority],
                 client=context.peer(),
                 refuse_long=request.on_long == pb.ON_LONG_REFUSE,
+                request_id=named,
             )
             answer = await deployed.answer(query)
         return call.response(
@@ -118,6 +150,7 @@ class Typed(pb_grpc.StropServicer):
             variant=model.variant,
             results=call.results(model, request, answer),
             timings=pb.Timings(**microseconds(answer.timings)),
+            request_id=named,
         )
 
 

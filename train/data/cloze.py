@@ -1,7 +1,5 @@
 """``strop data cloze``: the questions that an exported masked language model is judged by, as a file."""
 
-import json
-import tempfile
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import cast
@@ -11,6 +9,7 @@ from cyclopts import Parameter
 from strop.errors import InputError
 
 from .console import console
+from .written import write_rows
 
 
 @Parameter(name="*")
@@ -50,14 +49,8 @@ def cloze(config: ClozeConfig) -> None:
     tokenizer = cast(PreTrainedTokenizerFast, AutoTokenizer.from_pretrained(run.tokenizer_file.parent))
     texts = [example.text for example in run.splits().test]
     hidden = hide(texts, tokenizer, run.max_tokens)
-    rows = ({"text": one.text, run.task.answer_column: one.word} for one in hidden)
-    config.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=config.out.parent, prefix=".cloze-") as scratch:
-        draft = Path(scratch, config.out.name)
-        draft.write_text(
-            "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows), encoding="utf-8"
-        )
-        draft.rename(config.out)
+    column = run.task.answer_column
+    write_rows(config.out, ((one.text, {"text": one.text, column: one.word}) for one in hidden))
     left = len(texts) - len(hidden)
     beside = f"; {left} more have no token that can be hidden" if left else ""
     console().print(f"{config.out}: {len(hidden)} texts, each with a token hidden{beside}")

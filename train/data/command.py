@@ -1,4 +1,4 @@
-"""``strop data``: fetch, split, check, redact, hide."""
+"""``strop data``: fetch, split, check, redact, take feedback, hide."""
 
 from cyclopts import App
 
@@ -8,6 +8,7 @@ for _name, _target, _help in (
     ("split", "split:split", "Divide a labelled file into train, validation and test."),
     ("check", "checks.command:check", "What is wrong with labelled data, row by row."),
     ("redact", "redaction.command:redact", "Mask personal data before anything is trained."),
+    ("from-feedback", "from_feedback:from_feedback", "Training data of what callers said was right."),
     ("cloze", "cloze:cloze", "The questions that a fill-mask bundle is judged by, for strop bench."),
     ("sentiment", "sentiment:sentiment", "Human-rated sentences as a three-class data set."),
     ("encoder", "sentiment:encoder", "Fetch a small English encoder, MiniLM-L6, and print its folder."),

@@ -1,4 +1,4 @@
-"""The three files of a divided data set: whole or not there, and never over other content."""
+"""Rows as JSONL, and the three files of a divided data set: whole or not there, never over others."""
 
 import filecmp
 import json
@@ -43,6 +43,23 @@ def write_splits(
     for name, count in counts.items():
         classes = f" ({class_summary(count)})" if label_column else ""
         console(stderr=True).print(f"{out / name}.jsonl: {count.total()}{classes}")
+
+
+def write_rows(path: Path, rows: Iterable[Row]) -> int:
+    """Write rows to a JSONL file that isn't there yet, whole or not at all; returns how many.
+
+    Raises ``InputError`` for a value that JSON can't hold.
+    """
+    count = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".rows-") as scratch:
+        draft = Path(scratch, path.name)
+        with draft.open("wb") as file:
+            for where, row in rows:
+                file.write(_line(where, row))
+                count += 1
+        draft.rename(path)
+    return count
 
 
 def _move(scratch: Path, out: Path) -> None:
