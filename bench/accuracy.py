@@ -10,7 +10,7 @@ from strop.errors import InputError
 from strop.tasks import TASKS, Example, Result, Tally, Task
 
 MANIFEST_FILE = "manifest.json"
-SCHEMA = "strop.bundle/3"
+SCHEMAS = ("strop.bundle/4", "strop.bundle/3")
 
 
 class Answers:
@@ -123,8 +123,8 @@ def read_promise(path: Path) -> Promise:
     file = path / MANIFEST_FILE if path.is_dir() else path
     try:
         fields = json.loads(file.read_text(encoding="utf-8"))
-        if fields["schema"] != SCHEMA:
-            raise ValueError(f"its schema is {fields['schema']!r}, not {SCHEMA!r}")
+        if fields["schema"] not in SCHEMAS:
+            raise ValueError(f"its schema is {fields['schema']!r}, not {' or '.join(SCHEMAS)}")
         task = fields["task"]
         if task not in TASKS:
             raise ValueError(f"its task is {task!r} and this Strop knows {', '.join(TASKS)}")

@@ -12,7 +12,7 @@ from strop.errors import InputError
 from strop.host import read_host, read_versions
 from strop.staging import staged
 
-from .bundle import Encoded, GoldenExample, Manifest, Session, Variant, count_windows
+from .bundle import Encoded, GoldenExample, Manifest, Profile, Profiler, Session, Variant, count_windows
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .card import CARD_FILE, Card
@@ -175,6 +175,14 @@ def _tokens_per_text(encoded: Sequence[Encoded]) -> float:
     return sum(len(one.ids) for one in encoded) / len(count_windows(encoded))
 
 
+def _profile(source: Source, reference: Measurement) -> Profile:
+    """How the held-out texts and the reference's answers are spread."""
+    held_out = source.held_out
+    return Profiler(source.task, source.run.labels, source.encoder).profile(
+        held_out.encoded, reference.outputs
+    )
+
+
 def _default(config: ExportConfig, shipped: Sequence[Variant]) -> Variant:
     """Of those for this machine the cheapest that keeps to the SLO, or else the quickest alone."""
     here = [one for one in shipped if one.provider == PROVIDER]
@@ -235,5 +243,6 @@ def _write_rest(
                 "versions": read_versions(PACKAGES),
             },
             files={},
+            profile=_profile(source, found[REFERENCE]),
         ),
     )

@@ -34,6 +34,8 @@ class Source:
     run: Trained
     model: PreTrainedModel
     layout: Layout
+    encoder: TextEncoder
+    """Texts to tokens, as a server does it."""
     lessons: Sequence[Row]
     """Of the training split, then the unlabelled texts."""
     labelled: Sequence[Row]
@@ -98,6 +100,7 @@ class Source:
         return cls(
             run=run,
             model=model,
+            encoder=encoder,
             layout=_layout(config, run, model, tokenizer),
             lessons=lessons,
             labelled=labelled,

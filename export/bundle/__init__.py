@@ -6,6 +6,7 @@ from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
+from .profile import Profile, Profiler
 from .session import Session, by_input, outputs, told
 from .tokenizer import Encoded, Text, TextEncoder, count_windows
 
@@ -24,6 +25,8 @@ __all__ = [
     "MaskedLayout",
     "PackedLayout",
     "PaddedLayout",
+    "Profile",
+    "Profiler",
     "Session",
     "Text",
     "TextEncoder",

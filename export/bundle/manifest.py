@@ -12,9 +12,12 @@ from strop.tasks import TASKS, Task
 from .files import FileEntry, file_faults
 from .golden import GoldenExample, read_golden
 from .layout import Layout
+from .profile import Profile
 from .tokenizer import TextEncoder
 
-SCHEMA = "strop.bundle/3"
+SCHEMA = "strop.bundle/4"
+READABLE = (SCHEMA, "strop.bundle/3")
+"""One of the third schema has no ``profile``, and nothing else is different."""
 MANIFEST_FILE = "manifest.json"
 SIGNATURE_FILE = "manifest.sig"
 TOKENIZER_FILE = "tokenizer.json"
@@ -80,6 +83,8 @@ class Manifest:
     """Run, data sha256, base model, versions and hardware: where the bundle came from."""
     files: Mapping[str, FileEntry]
     """Every file but the manifest and its signature, by path relative to the bundle."""
+    profile: Profile = field(default_factory=dict)
+    """How the held-out texts and the fp32 reference's answers to them are spread, to tell drift by."""
 
     def to_json(self) -> str:
         """The manifest file's text."""
@@ -93,8 +98,8 @@ class Manifest:
         """Parse a manifest file; ``ValueError``, ``KeyError`` or ``TypeError`` if it isn't one."""
         fields = json.loads(text)
         schema = fields.pop("schema")
-        if schema != SCHEMA:
-            raise ValueError(f"its schema is {schema!r} and this Strop reads {SCHEMA!r}")
+        if schema not in READABLE:
+            raise ValueError(f"its schema is {schema!r} and this Strop reads {' and '.join(READABLE)}")
         if fields["task"] not in TASKS:
             raise ValueError(f"its task is {fields['task']!r} and this Strop knows {', '.join(TASKS)}")
         fields["labels"] = tuple(fields["labels"])
@@ -108,6 +113,7 @@ class Manifest:
             )
             for variant in fields["variants"]
         )
+        fields["profile"] = {name: tuple(bins) for name, bins in fields.get("profile", {}).items()}
         fields["files"] = {path: FileEntry(**entry) for path, entry in fields["files"].items()}
         return cls(**fields)
 

@@ -1,7 +1,9 @@
 """Text to token ids with the bundle's own tokenizer.json."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,15 @@ class TextEncoder:
         # Not get_vocab_size: where ids have gaps, the largest one is past their number.
         self.vocabulary_size = max(self._tokenizer.get_vocab().values(), default=-1) + 1
         """Every token id is below it."""
+
+    @cached_property
+    def unknown_id(self) -> int | None:
+        """The token that stands for what the vocabulary lacks; None where it can spell all."""
+        model = json.loads(self._tokenizer.to_str())["model"]
+        if (number := model.get("unk_id")) is not None:
+            return int(number)
+        name = model.get("unk_token")
+        return None if name is None else self._tokenizer.token_to_id(name)
 
     def pieces(self) -> list[str]:
         """What each token of the vocabulary stands for by itself; nothing for a special one."""

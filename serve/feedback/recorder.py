@@ -67,7 +67,7 @@ class Recorder:
         self._thread.start()
 
     def answered(self, model: Model, query: Query, answer: Answer) -> None:
-        """Keep an answer that has an id soon; one for which the thread has no room is counted as dropped."""
+        """Keep an answer that has an id soon; one for which there is no room is counted as dropped."""
         if not query.request_id:
             return  # a shadow's
         characters = _characters(query)

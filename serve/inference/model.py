@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, TextEncoder
+from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, Profile, TextEncoder
 from strop.tasks import Task
 
 from ..config import ServeConfig
@@ -39,6 +39,8 @@ class Model:
     """Why a better provider, or the one that was asked for, isn't used, by its name."""
     upgrade: Upgrade | None = None
     """What prepares better engines while it answers."""
+    profile: Profile = field(default_factory=dict)
+    """How the held-out texts are spread, if its bundle says so."""
 
     @classmethod
     def load(cls, root: Path, config: ServeConfig) -> Self:
@@ -70,6 +72,7 @@ class Model:
             encoder=encoder,
             instances=instances,
             measured=measured,
+            profile=bundle.manifest.profile,
             mask=None if mask_id is None else Mask(encoder.name_of(mask_id), layout),
             batch_tokens=opened.batch_tokens,
             passed_over=opened.passed_over,

@@ -23,6 +23,8 @@ from ..config import ServeConfig
 from ..feedback.counts import FeedbackCounts
 from ..feedback.prepare import prepare_store
 from ..inference.model import Model
+from ..observe.distances import show_distances
+from ..observe.drift import watched
 from ..observe.lag import sampled
 from ..observe.loads import Loads
 from ..observe.metrics import Metrics
@@ -74,6 +76,7 @@ async def _serve(config: ServeConfig) -> None:
             counted(metrics.registry, config.dollars_per_hour, lambda: metrics.texts),
             loaded(config, metrics) as models,
         ):
+            show_distances(metrics.registry)
             # Until here a signal ends the process at once: there are no calls to finish.
             signalled = _watch_signals()
             async with listening(models, config) as address:
@@ -99,8 +102,10 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
         sampled(metrics),
         _tracing(config) as tracing,
         _recording(config, metrics) as recorder,
+        watched(metrics.registry) as drift,
     ):
-        answered: list[Answered] = [one.answered for one in (tracing, recorder) if one is not None]
+        hearing = (drift, tracing, recorder)
+        answered: list[Answered] = [one.answered for one in hearing if one is not None]
 
         def deployed(model: Model) -> Deployed:
             return deploy(model, config, metrics.of(model.name, model.version), answered, router)

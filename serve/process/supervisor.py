@@ -9,11 +9,12 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from strop.errors import StropError
@@ -21,6 +22,7 @@ from strop.errors import StropError
 from ..address import check_free, reserved
 from ..config import ServeConfig
 from ..feedback.prepare import prepare_store
+from ..observe.distances import Distances
 from ..observe.page import MetricsPage
 from ..observe.spending import counted
 from . import reports
@@ -101,6 +103,7 @@ class Counts:
         self.folder = folder
         self.registry = CollectorRegistry()
         MultiProcessCollector(self.registry, str(folder))
+        self.registry.register(Distances(self._gauges))
         self._ready = Gauge("strop_workers_ready", "Workers that answer", registry=self.registry)
         self._deaths = Counter("strop_worker_deaths", "Workers that died", registry=self.registry)
 
@@ -113,6 +116,12 @@ class Counts:
             for sample in metric.samples
             if sample.name == "strop_texts_total"
         )
+
+    def _gauges(self) -> Iterable[Metric]:
+        """Of the workers that live."""
+        files = [str(file) for file in self.folder.glob("gauge_live*.db")]
+        found: Iterable[Metric] = MultiProcessCollector.merge(files)
+        return found
 
     def ready(self) -> None:
         """A worker answers."""

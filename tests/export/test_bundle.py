@@ -109,6 +109,14 @@ def test_a_manifest_that_says_something_else_is_refused(bundle, change, message)
         Bundle.open(bundle)
 
 
+def test_a_bundle_of_the_last_schema_has_no_profile_and_is_read_all_the_same(bundle):
+    path = bundle / "manifest.json"
+    fields = json.loads(path.read_text())
+    del fields["profile"]
+    path.write_text(json.dumps(fields | {"schema": "strop.bundle/3"}))
+    assert Bundle.open(bundle).manifest.profile == {}
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "strop.bundle/2"}', "null"])
 def test_what_is_not_a_manifest_is_refused_in_one_line(bundle, text):
     (bundle / "manifest.json").write_text(text)

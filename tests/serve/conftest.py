@@ -33,6 +33,12 @@ WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad", "film", "very", "not
 MAX_TOKENS = 32
 LAYOUT = PackedLayout(alignment=8, first_position=0, pad_token_id=0)
 GOLDEN_TEXTS = ("good film", "very bad", "", "a film", "not good not bad " * 20)
+PROFILE = {
+    "tokens": (4, 0, 0, 0, 0, 1, *[0] * 9),
+    "unknown": (5, *[0] * 7),
+    "label": (2, 1, 2),
+    "confidence": (*[0] * 3, 1, 1, 0, 1, 1, 0, 0, 0, 1),
+}
 DEADLINE_SECONDS = 60.0
 
 
@@ -158,6 +164,7 @@ def write_manifest(root: Path) -> None:
         variants=(variant,),
         provenance={},
         files={name: file_entry(root / name) for name in (graph, "tokenizer.json", "golden.jsonl")},
+        profile=PROFILE,
     )
     (root / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
 

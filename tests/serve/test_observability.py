@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import yaml
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as otlp
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as otlp_grpc
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
@@ -48,7 +49,8 @@ class Nothing:
     texts = tokens = 0
 
 
-DASHBOARD = importlib.resources.files("strop.serve.observe").joinpath("dashboard.json")
+OBSERVE = importlib.resources.files("strop.serve.observe")
+DASHBOARD, ALERTS = OBSERVE.joinpath("dashboard.json"), OBSERVE.joinpath("alerts.yaml")
 
 
 def batch_of(*tokens: int) -> Batch:
@@ -101,15 +103,19 @@ def expressions(dashboard: dict[str, Any]) -> Iterator[str]:
 
 
 def test_the_dashboard_shows_every_metric_and_no_other(
-    start_server: Start, tiny_bundle: Path, tmp_path: Path
+    start_server: Start, tiny_bundle: Path, tmp_path: Path, until: Until
 ) -> None:
     routes = tmp_path / "routes.toml"
     routes.write_text("[tiny]\nweights = { 3 = 1 }")
     options = ("--workers", "2", "--dollars-per-hour", "0.36", "--routes", str(routes))
-    server = start_server(tiny_bundle, *options)
+    feedback = ("--feedback", str(tmp_path / "feedback.db"))
+    server = start_server(tiny_bundle, *options, *feedback)
     with grpc.insecure_channel(server.address) as channel:
         typed_grpc.StropStub(channel).Classify(REQUEST)
+    until(lambda: "strop_drift_psi" in {name for name, _ in server.metrics()})
     sampled = {name for name, _ in server.metrics()}
+    rules = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+    assert {name for rule in rules for name in re.findall(r"\bstrop_\w+", rule["expr"])} <= sampled
     dashboard = json.loads(DASHBOARD.read_text())
     named = {name for text in expressions(dashboard) for name in re.findall(r"\bstrop_\w+", text)}
     assert named <= sampled
