@@ -31,6 +31,7 @@ COMMANDS = {
         "Whether this box is fit to serve, and what to change.",
     ),
     "query": ("strop.bench.query:query", "Ask a running server."),
+    "watch": ("strop.bench.watch.command:watch", "Label a stream of texts; an alert when bad news surges."),
     "bench": ("strop.bench.command:app", "Latency, accuracy and dollars per million queries."),
     "cost": ("strop.bench.cost.command:cost", "What a measured rate is worth, here and elsewhere."),
     "tune": ("strop.bench.tune.command:tune", "The serve options that are fastest within your SLO."),

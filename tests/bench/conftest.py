@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +34,8 @@ class FakeServer:
 
 
 @contextmanager
-def running(seconds: float) -> Iterator[FakeServer]:
-    command = [sys.executable, str(SCRIPT), str(seconds)]
+def running(seconds: float, port: int = 0) -> Iterator[FakeServer]:
+    command = [sys.executable, str(SCRIPT), str(seconds), str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         assert process.stdout
         try:
@@ -62,6 +62,12 @@ def server() -> Iterator[FakeServer]:
     """Answers after two milliseconds."""
     with running(0.002) as server:
         yield server
+
+
+@pytest.fixture
+def run_server() -> Callable[..., AbstractContextManager[FakeServer]]:
+    """Starts one for a block; takes the seconds that it answers after, and a port to listen on again."""
+    return running
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A server of both APIs with known service times: ``python fake_server.py [SERVICE_SECONDS]``.
+"""A server of both APIs with known service times: ``python fake_server.py [SERVICE_SECONDS [PORT]]``.
 
 A text's label is its first word. One that starts with ``fail`` is refused, one that starts with
 ``hang`` is never answered. Prints its port, and ``loaded`` when the second call comes.
@@ -93,16 +93,17 @@ def say(word: object) -> None:
     sys.stdout.flush()
 
 
-async def main(seconds: float) -> None:
+async def main(seconds: float, port: int) -> None:
     """Serve until killed."""
     server = grpc.aio.server()
     strop_pb2_grpc.add_StropServicer_to_server(Typed(seconds), server)
     open_inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(OpenInference(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     say(port)
     await server.wait_for_termination()
 
 
 if __name__ == "__main__":
-    uvloop.run(main(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))
+    given = [float(word) for word in sys.argv[1:]]
+    uvloop.run(main(given[0] if given else 0.0, int(given[1]) if len(given) > 1 else 0))
