@@ -7,16 +7,17 @@ from torch import nn
 
 from strop.errors import InputError
 
+from .flops import layers_of
 
-def compile_layers(model: nn.Module, layers: int, backend: str = "inductor") -> None:
-    """Have each of the encoder's ``layers`` compiled when it is first run, for texts of any length.
+
+def compile_layers(model: nn.Module, backend: str = "inductor") -> None:
+    """Have each of the encoder's layers compiled when it is first run, for texts of any length.
 
     Layer by layer, since they are alike: the whole model would take as many times as long. In place,
     so that no weight or module changes its name, and the embeddings, which an adversary moves by a hook
     that comes and goes, stay as they are.
     """
-    stacks = [one for one in model.modules() if isinstance(one, nn.ModuleList) and len(one) == layers]
-    for layer in stacks[0]:
+    for layer in layers_of(model):
         layer.compile(dynamic=True, backend=backend)
 
 

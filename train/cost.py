@@ -1,11 +1,14 @@
 """What training took: parameters, time, memory."""
 
 import resource
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import nn
+
+from .speed import TrainingSpeed
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,11 @@ class TrainingCost:
     """Of training and the evaluations in it; since the last --resume."""
     peak_memory_bytes: int
     """The most that torch held on the GPU, or on a CPU that the whole process held (RSS)."""
+    speed: TrainingSpeed | None
+    """None of a training of a few steps, which says nothing."""
 
     @classmethod
-    def of(cls, model: nn.Module, seconds: float) -> Self:
+    def of(cls, model: nn.Module, seconds: float, speed: TrainingSpeed | None) -> Self:
         """Count and measure, right after the training."""
         trained, total = count_parameters(model)
         return cls(
@@ -29,13 +34,21 @@ class TrainingCost:
             total_parameters=total,
             seconds=round(seconds, 1),
             peak_memory_bytes=peak_memory(),
+            speed=speed,
         )
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> Self:
+        """One that ``asdict`` took apart."""
+        speed = fields["speed"]
+        return cls(**{**fields, "speed": None if speed is None else TrainingSpeed(**speed)})
 
     def __str__(self) -> str:
         share = self.trained_parameters / self.total_parameters
         return (
             f"{self.trained_parameters:,} of {self.total_parameters:,} parameters ({share:.2%}) trained in"
             f" {self.seconds:,.1f} s; peak memory {self.peak_memory_bytes / 1e6:,.0f} MB"
+            + (f"; {self.speed}" if self.speed else "")
         )
 
 

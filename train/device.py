@@ -1,5 +1,7 @@
 """Where a model computes, and in which numbers its matrices are multiplied there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -40,3 +42,19 @@ def _multiplies_bf16(on_gpu: bool) -> bool:
     if on_gpu:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return not cpu_flags().isdisjoint(CPUS_WITH_BF16)
+
+
+@contextmanager
+def fp32_products(numbers: Arithmetic) -> Iterator[None]:
+    """On CUDA, compute products of fp32 matrices in TF32 beside bf16 and tf32, and else in full.
+
+    GPUs without TF32 compute them in full in any case. Afterwards it is as before: what is scored or
+    exported next is not to follow how something was trained.
+    """
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "tf32" if numbers in {"bf16", "tf32"} else "ieee"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before

@@ -40,6 +40,7 @@ from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_los
 from .processes import is_main, process_count, require_company, require_one_gpu_each
 from .report import REPORT_FILE, Beside, Report
 from .run import TOKENIZER_FOLDER, Run
+from .speed import Speedometer
 from .weights import load_to_score, save_weights, trainable
 from .widening import widen
 
@@ -158,6 +159,7 @@ def train_prepared(
 
     Raises ``InterruptError`` when the user stopped it, and ``StropError`` when memory doesn't suffice.
     """
+    speedometer = Speedometer(ready.model)
     started = time.monotonic()
     with named_remedies(config):
         history = fit(
@@ -170,9 +172,11 @@ def train_prepared(
             objective=ready.objective,
             config=config,
             out=config.out,
-            callbacks=callbacks,
+            callbacks=(speedometer, *callbacks),
         )
-    return Trained(history, TrainingCost.of(ready.model, time.monotonic() - started))
+    seconds = time.monotonic() - started
+    speed = speedometer.speed(arithmetic(config.precision), config.thread_count)
+    return Trained(history, TrainingCost.of(ready.model, seconds, speed))
 
 
 def finish(

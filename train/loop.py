@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from peft import PeftModel
-from torch.utils.tensorboard import SummaryWriter
 from transformers import EarlyStoppingCallback, EvalPrediction, PreTrainedModel
 from transformers import TrainerCallback as Callback
 from transformers.integrations.integration_utils import (
     TensorBoardCallback,
     is_mlflow_available,
+    is_tensorboard_available,
     is_wandb_available,
 )
 from transformers.trainer_callback import PrinterCallback
@@ -26,7 +26,7 @@ from .batches import Collator, EncodedSplit, LengthGroupedSampler, RenewedRows, 
 from .callbacks import ByEpoch, EpochStart, EvaluationSchedule, Interrupt, ProgressBar
 from .compiled import compile_layers
 from .config import TrainConfig
-from .device import arithmetic
+from .device import arithmetic, fp32_products
 from .heads import HEADS
 from .losses.adversary import Adversary
 from .losses.objective import Objective
@@ -94,12 +94,12 @@ def fit(
         *(schedule, EpochStart(followers, steps), EarlyStoppingCallback(config.patience), interrupt, bar),
         *callbacks,
     ]
-    if is_main():
+    if is_main() and is_tensorboard_available():  # type: ignore[no-untyped-call]
         called.append(_tensorboard(out / TENSORBOARD_FOLDER, last))
     if isinstance(model, PeftModel) and config.chosen_method.callback:
         called.append(config.chosen_method.callback(model))
     if config.compile:
-        compile_layers(model, model.config.num_hidden_layers)
+        compile_layers(model)
     adversary = None if config.adversarial == "none" else Adversary(model.get_input_embeddings(), config)
     trainer = StropTrainer(
         model=model,
@@ -116,7 +116,7 @@ def fit(
         callbacks=called,
     )
     trainer.remove_callback(PrinterCallback)
-    with interrupt, bar:
+    with interrupt, bar, fp32_products(arithmetic(config.precision)):
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if interrupt.asked:
         raise InterruptError(
@@ -135,6 +135,9 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _tensorboard(folder: Path, last: Path | None) -> TensorBoardCallback:
     """Writes losses and scores for TensorBoard, over what was written after the last checkpoint."""
+    # Not at the top: a model learns without it.
+    from torch.utils.tensorboard import SummaryWriter
+
     begun = None if last is None else _step(last) + 1
     return TensorBoardCallback(SummaryWriter(str(folder), purge_step=begun))  # type: ignore[no-untyped-call]
 
@@ -160,10 +163,13 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         use_cpu=not on_gpu,
         bf16=numbers == "bf16",
         fp16=numbers == "fp16",
-        tf32=numbers == "tf32",
         gradient_accumulation_steps=config.accumulation,
         activation_checkpointing=config.gradient_checkpointing,
+        # A batch is copied while the GPU computes the one before, which takes memory that stays in place.
         dataloader_pin_memory=on_gpu,
+        accelerator_config={"non_blocking": on_gpu},
+        # To look at each loss is to wait for it, and the GPU then waits for the next batch.
+        logging_nan_inf_filter=not on_gpu,
         logging_steps=LOG_EVERY,
         # Never reached: EvaluationSchedule says when, these say what goes with it.
         eval_strategy="steps",

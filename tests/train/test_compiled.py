@@ -45,7 +45,7 @@ def test_compiled_layers_give_the_same_gradients_under_the_same_names(
 
     before = gradients()
     # What differs from the default backend is only the code that is generated, which takes minutes.
-    compile_layers(model, 2, backend="aot_eager")
+    compile_layers(model, backend="aot_eager")
     after = gradients()
     assert before.keys() == after.keys()
     for name, one in before.items():

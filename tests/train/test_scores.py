@@ -65,7 +65,7 @@ def test_a_text_of_signs_alone_does_not_stop_the_baseline() -> None:
 def test_class_names_stand_in_the_report_as_they_are() -> None:
     scores = scores_of([0, 1], [0, 1], ("[red]", "a|b"))
     cost = TrainingCost(
-        trained_parameters=2_000, total_parameters=50_000, seconds=3.25, peak_memory_bytes=10**9
+        trained_parameters=2_000, total_parameters=50_000, seconds=3.25, peak_memory_bytes=10**9, speed=None
     )
     report = Report("lora", scores, scores, {MAJORITY: {"accuracy": 0.25, "macro_f1": 0.5}}, cost)
     text = report.markdown({"out": "runs/x", "model": "m", "from_": None, "data": "d"})

@@ -120,7 +120,7 @@ def _finish(
         if (trial / name).is_dir():
             shutil.copytree(trial / name, draft.root / name)
     kept = json.loads((trial / TRAINED_FILE).read_text(encoding="utf-8"))
-    trained = Trained(kept["history"], TrainingCost(**kept["cost"]))
+    trained = Trained(kept["history"], TrainingCost.read(kept["cost"]))
     ready = prepare(config, splits)
     draft = replace(draft, settings=resolved(config, ready.encoder.name))
     done = finish(draft, config, splits, ready, trained, started, {"search": report.cost})
