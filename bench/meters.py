@@ -3,17 +3,16 @@
 Neither sees memory, disks, fans or what the power supply loses.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+
+from strop.nvml import Gpu, NvmlError, any_gpu, at_work, find_gpus
 
 from .clients import is_local
 from .energy import Counter, Meters
 
 POWERCAP = Path("/sys/class/powercap")
-DEVICES = Path("/dev")
 MICROJOULES = 1e6
-MILLIJOULES = 1e3
 
 
 def find_meters(address: str, on_gpu: bool | None, server_pid: int | None) -> Meters:
@@ -69,51 +68,29 @@ class RaplCounter:
 
 
 def _nvidia(on_gpu: bool | None, server_pid: int | None) -> Meters:
-    if not any(DEVICES.glob("nvidia[0-9]*")):
+    if not any_gpu():
         return Meters()
     try:
-        # Not at the top: it is an extra.
-        import pynvml
-    except ImportError:
-        return Meters(missing=("GPUs: nvidia-ml-py is not installed; pip install 'strop[gpu]'",))
-    try:
-        pynvml.nvmlInit()
-        return nvml(pynvml, on_gpu, _family(server_pid) if server_pid else None)
-    except pynvml.NVMLError as error:
-        return Meters(missing=(f"GPUs: NVML says {error}",))
+        return nvml(find_gpus(), on_gpu, _family(server_pid) if server_pid else None)
+    except NvmlError as error:
+        return Meters(missing=(f"GPUs: {error}",))
 
 
-def nvml(library: Any, on_gpu: bool | None, server: Collection[int] | None) -> Meters:
-    """A counter of the GPU that serves, of millijoules since its driver was loaded.
+def nvml(gpus: Sequence[Gpu], on_gpu: bool | None, server: Collection[int] | None) -> Meters:
+    """A counter of the GPU that serves.
 
     It is the only one there is if ``on_gpu``; else each on which a process of ``server`` computes, or
-    without process ids the only one on which any does: a container may not see them. ``library`` is
-    ``pynvml`` after its ``nvmlInit``, whose ``NVMLError`` may come through.
+    without process ids the only one on which any does. Raises ``NvmlError`` if it has no counter.
     """
-    gpus = [library.nvmlDeviceGetHandleByIndex(number) for number in range(library.nvmlDeviceGetCount())]
-    serving = {f"GPU {number} {library.nvmlDeviceGetName(gpu)}": gpu for number, gpu in enumerate(gpus)}
-    if not (on_gpu and len(gpus) == 1):
-        running = [
-            {process.pid for process in library.nvmlDeviceGetComputeRunningProcesses(gpu)} for gpu in gpus
-        ]
-        wanted = set().union(*running) if server is None else set(server)
-        serving = {
-            name: gpu for (name, gpu), pids in zip(serving.items(), running, strict=True) if pids & wanted
-        }
+    serving = at_work(gpus, server, surely=bool(on_gpu))
     if not serving:
         return Meters(missing=("GPUs: the server is not seen to compute on one",))
     if server is None and len(serving) > 1:
-        names = ", ".join(serving)
+        names = ", ".join(map(str, serving))
         return Meters(missing=(f"GPUs: {names} all compute, and which serves is not known; --server-pid",))
-
-    def counter(gpu: Any) -> Counter:
-        def joules() -> float:
-            return float(library.nvmlDeviceGetTotalEnergyConsumption(gpu)) / MILLIJOULES
-
-        joules()  # not every GPU has it
-        return joules
-
-    return Meters({name: counter(gpu) for name, gpu in serving.items()})
+    for gpu in serving:
+        gpu.joules()  # not every GPU has it
+    return Meters({str(gpu): gpu.joules for gpu in serving})
 
 
 def _family(pid: int) -> set[int]:

@@ -45,6 +45,9 @@ class BasicOptions:
     """What the machine costs in US dollars an hour: /metrics then tells what was spent since the start
     and what a million queries cost, now and on average. strop cost says it of the price book's machines;
     of a box that you own it is price / (years x 8760) + kilowatts x tariff."""
+    tariff: float | None = None
+    """US dollars per kilowatt-hour: where a GPU serves, /metrics then tells what its electricity costs per
+    million queries, beside the joules of each. Leave it out where --dollars-per-hour pays for that, too."""
     notice_seconds: float = 0.0
     """After the first SIGTERM or interrupt, go on taking calls this long with health already
     NOT_SERVING. Set it to twice the interval at which your load balancer asks."""
@@ -67,6 +70,8 @@ class BasicOptions:
         require_at_least(self, accept_backlog=1, max_message_bytes=1, notice_seconds=0, grace_seconds=0)
         if self.dollars_per_hour is not None and not 0 < self.dollars_per_hour < float("inf"):
             raise InputError(f"--dollars-per-hour is {self.dollars_per_hour}; it must be above 0")
+        if self.tariff is not None and not 0 <= self.tariff < float("inf"):
+            raise InputError(f"--tariff is {self.tariff}; give US dollars per kilowatt-hour, such as 0.15")
         for name in ("address", "metrics_address"):
             try:
                 split(getattr(self, name))

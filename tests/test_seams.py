@@ -28,6 +28,7 @@ FOUNDATION = (
     "strop.host",
     "strop.kernel",
     "strop.lazy",
+    "strop.nvml",
     "strop.options",
     "strop.redaction",
     "strop.staging",

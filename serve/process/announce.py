@@ -35,6 +35,11 @@ class Served:
 
     models: tuple[ServedModel, ...]
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether any of them is computed elsewhere than on the CPU."""
+        return any("CPU" not in model.provider for model in self.models)
+
 
 @dataclass(frozen=True)
 class Ready:

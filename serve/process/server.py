@@ -79,8 +79,14 @@ async def _serve(config: ServeConfig) -> None:
             show_distances(metrics.registry)
             # Until here a signal ends the process at once: there are no calls to finish.
             signalled = _watch_signals()
-            async with listening(models, config) as address:
-                announce(served(models.catalogue), config, address, page.address)
+            found = served(models.catalogue)
+            async with (
+                metered(
+                    metrics.registry, found.on_gpu, [os.getpid()], lambda: metrics.texts, config.tariff
+                ),
+                listening(models, config) as address,
+            ):
+                announce(found, config, address, page.address)
                 await signalled.wait()
 
 

@@ -67,8 +67,12 @@ async def _supervise(config: ServeConfig) -> None:
                 try:
                     with contextlib.suppress(asyncio.CancelledError):
                         served, *_ = await asyncio.gather(*(worker.start() for worker in workers))
-                        announce(served, config, address, page.address)
-                        await asyncio.gather(*(worker.keep() for worker in workers))
+                        pids = [worker.pid for worker in workers]
+                        async with metered(
+                            counts.registry, served.on_gpu, pids, counts.texts, config.tariff
+                        ):
+                            announce(served, config, address, page.address)
+                            await asyncio.gather(*(worker.keep() for worker in workers))
                     await _drain(workers)
                 except asyncio.CancelledError:
                     raise StropError("stopped by a second signal") from None
@@ -170,6 +174,12 @@ class Worker:
             self._counts.ready()
             return report
         raise report or StropError(f"a worker {await _ending(process)} before it was ready")
+
+    @property
+    def pid(self) -> int:
+        """The id of its process, once started."""
+        assert self._process is not None  # noqa: S101
+        return self._process.pid
 
     async def keep(self) -> None:
         """Replace the process whenever it dies."""

@@ -20,6 +20,7 @@ from strop.bench.page.page import to_html
 from strop.bench.report import Report
 from strop.bench.run import Measured, prepare, run
 from strop.host import read_host
+from strop.nvml import gpus_of
 
 RANGE = 1_000_000
 """Microjoules after which a made-up counter starts again."""
@@ -167,22 +168,22 @@ def driver(*gpus: tuple[str, Sequence[int]]) -> Any:
 
 def test_the_gpu_that_serves_is_counted_in_joules() -> None:
     two = driver(("H100", [7]), ("L4", []))
-    meters = nvml(two, None, None)
+    meters = nvml(gpus_of(two), None, None)
     assert {name: count() for name, count in meters.counters.items()} == {"GPU 0 H100": 7.5}
     both = driver(("L4", [7]), ("L4", [8, 9]))
-    assert list(nvml(both, True, {9, 10}).counters) == ["GPU 1 L4"]
+    assert list(nvml(gpus_of(both), True, {9, 10}).counters) == ["GPU 1 L4"]
     # In a container the driver may name no process at all.
-    assert list(nvml(driver(("H100", [])), True, None).counters) == ["GPU 0 H100"]
+    assert list(nvml(gpus_of(driver(("H100", []))), True, None).counters) == ["GPU 0 H100"]
 
 
 def test_a_gpu_of_which_it_is_not_known_whether_it_serves_is_not_counted() -> None:
-    both = nvml(driver(("L4", [7]), ("L4", [8])), True, None)
+    both = nvml(gpus_of(driver(("L4", [7]), ("L4", [8]))), True, None)
     assert both.counters == {}
     assert "GPU 0 L4, GPU 1 L4 all compute" in both.missing[0]
-    assert nvml(driver(("L4", [])), None, None).missing == (
+    assert nvml(gpus_of(driver(("L4", []))), None, None).missing == (
         "GPUs: the server is not seen to compute on one",
     )
-    assert nvml(driver(("L4", [7])), None, {8}).counters == {}
+    assert nvml(gpus_of(driver(("L4", [7]))), None, {8}).counters == {}
 
 
 def test_a_benchmark_tells_what_a_query_took(server: Any, texts: Path, tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.cost import dollars_per_million
+from strop.errors import InputError
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
-from strop.serve.observe.spending import WINDOW_SECONDS, Spending
+from strop.serve.config import ServeConfig
+from strop.serve.observe.spending import Spending
+from strop.serve.observe.window import WINDOW_SECONDS
 
 HOURLY = 0.36
 
@@ -32,7 +35,7 @@ class Box:
             step = min(10.0, end - self.now)
             self.now += step
             self.texts += rate * step
-            self.spending.mark()
+            self.spending.window.mark()
 
     def value(self, name: str, **labels: str) -> float:
         samples = [sample for metric in self.spending.collect() for sample in metric.samples]
@@ -109,3 +112,9 @@ def test_a_price_that_is_none_is_refused(
     ended = refuse_to_start(tiny_bundle, f"--dollars-per-hour={price}")
     assert ended.returncode == 2
     assert "--dollars-per-hour is" in ended.stderr
+
+
+@pytest.mark.parametrize("tariff", [-0.1, math.nan, math.inf])
+def test_a_tariff_that_is_none_is_refused(tariff: float) -> None:
+    with pytest.raises(InputError, match=r"--tariff is .*; give US dollars per kilowatt-hour"):
+        ServeConfig(Path("bundle"), tariff=tariff)
