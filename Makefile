@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-serve bench-rivals clean
+.PHONY: help setup demo test test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-serve bench-train bench-rivals clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -64,6 +64,9 @@ bench-export: setup  ## the demo's variants against the uncompressed model: a mi
 
 bench-serve: setup  ## the server against its targets, on the demo's bundle: about an hour
 	$(BIN)/strop bench-serve $(ARGS)
+
+bench-train: setup  ## how quickly this box trains, against its target: minutes
+	$(BIN)/strop bench-train $(ARGS)
 
 bench-rivals: setup  ## other servers of the demo's model beside Strop: half an hour, and environments of 4 GB
 	$(BIN)/strop bench-rivals $(ARGS)

@@ -36,6 +36,7 @@ COMMANDS = {
     "cost": ("strop.bench.cost.command:cost", "What a measured rate is worth, here and elsewhere."),
     "tune": ("strop.bench.tune.command:tune", "The serve options that are fastest within your SLO."),
     "bench-serve": ("strop.bench.serving.command:bench_serve", "The server against its targets."),
+    "bench-train": ("strop.bench.training.command:bench_train", "How quickly this box trains."),
     "bench-rivals": ("strop.bench.rivals.command:bench_rivals", "Other servers beside Strop's."),
     "bench-export": (
         "strop.bench.compression.command:bench_export",

@@ -1,0 +1,1 @@
+"""How quickly this machine trains: tokens a second and model FLOP utilisation against their target."""
