@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-serve bench-train bench-rivals clean
+.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-serve bench-train bench-rivals clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -27,6 +27,9 @@ demo: setup  ## the whole line on real sentences: data, train, export, serve, be
 
 test: setup  ## every test that needs no GPU
 	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-gpu:  ## what needs an NVIDIA GPU, with whatever Python and packages are there: no set-up, no network
+	STROP_GPU_RESULTS=bench/results $(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu $(ARGS)
 
 test-optimum: setup  ## optimum's export against ours, in an environment of its own: 1.3 GB, minutes at first
 	$(BIN)/python -m strop.export.optimum.environment

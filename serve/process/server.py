@@ -25,6 +25,7 @@ from ..feedback.prepare import prepare_store
 from ..inference.model import Model
 from ..observe.distances import show_distances
 from ..observe.drift import watched
+from ..observe.gpu import metered
 from ..observe.lag import sampled
 from ..observe.loads import Loads
 from ..observe.metrics import Metrics

@@ -23,6 +23,7 @@ from ..address import check_free, reserved
 from ..config import ServeConfig
 from ..feedback.prepare import prepare_store
 from ..observe.distances import Distances
+from ..observe.gpu import metered
 from ..observe.page import MetricsPage
 from ..observe.spending import counted
 from . import reports

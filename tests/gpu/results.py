@@ -1,0 +1,123 @@
+"""The dated record of a run on a card: what ran, what was skipped and why, and the figures."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+SCHEMA = "strop.test-gpu/1"
+PACKAGES = (
+    *("torch", "transformers", "peft", "accelerate", "onnx", "onnxruntime", "onnxruntime-gpu"),
+    *("tensorrt", "tensorrt-rtx", "nvidia-ml-py"),
+)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number, with its target where it has one."""
+
+    test: str
+    name: str
+    value: float
+    unit: str
+    at_least: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the target is met."""
+        if self.at_least is None:
+            return "–"
+        return "met" if self.value >= self.at_least else "MISSED"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a test ended."""
+
+    test: str
+    outcome: str
+    seconds: float
+    reason: str = ""
+    """Why it was skipped, or with what it failed."""
+
+
+@dataclass
+class Results:
+    """One run."""
+
+    started: datetime
+    outcomes: list[Outcome] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+
+    def write(self, folder: Path, device: str) -> Path:
+        """Write ``<date>T<time>-<device>-gpu.json`` and ``.md``; returns the page."""
+        folder.mkdir(parents=True, exist_ok=True)
+        name = "-".join("".join(one if one.isalnum() else " " for one in device).split())
+        page = folder / f"{self.started:%Y-%m-%dT%H%M%S}-{name}-gpu.md"
+        page.with_suffix(".json").write_text(json.dumps(self._fields(device), indent=2) + "\n", "utf-8")
+        page.write_text(self._page(device), "utf-8")
+        return page
+
+    def _fields(self, device: str) -> dict[str, object]:
+        return {
+            "schema": SCHEMA,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": self._seconds,
+            "device": device,
+            "python": platform.python_version(),
+            "cores": len(os.sched_getaffinity(0)),
+            "versions": _versions(),
+            "figures": [asdict(one) | {"verdict": one.verdict} for one in self.figures],
+            "outcomes": [asdict(one) for one in self.outcomes],
+        }
+
+    def _page(self, device: str) -> str:
+        counts = {
+            kind: sum(one.outcome == kind for one in self.outcomes)
+            for kind in ("passed", "failed", "skipped")
+        }
+        versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
+        parts = [
+            f"# {device}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}",
+            f"{self.started:%Y-%m-%d %H:%M}, {self._seconds:.0f} s, Python {platform.python_version()},"
+            f" {versions}",
+        ]
+        if self.figures:
+            rows = [
+                (
+                    one.name,
+                    f"{one.value:,.4g} {one.unit}".strip(),
+                    "–" if one.at_least is None else f"≥ {one.at_least:g}",
+                    one.verdict,
+                )
+                for one in self.figures
+            ]
+            parts.append(_table(("figure", "value", "target", "verdict"), rows))
+        outcomes = [(one.test, one.outcome, f"{one.seconds:.1f}", one.reason) for one in self.outcomes]
+        parts.append(_table(("test", "outcome", "seconds", "why"), outcomes))
+        return "\n\n".join(parts) + "\n"
+
+    @property
+    def _seconds(self) -> float:
+        return (datetime.now().astimezone() - self.started).total_seconds()
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,118 @@
+"""Every engine on a card, by the protocol that all share: right, batch-invariant, and gone when closed."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+PROVIDERS = ("cuda", "tensorrt", "torch")
+LENGTHS = (5, 31, 8, 17, 2, 24, 11, 29, 3)
+# fp16's rounding, of probabilities; fp32 engines are held closer by the bundle's own golden tolerance.
+TOLERANCE = 2e-2
+KEPT_BYTES = 64 * 2**20
+"""What a provider's library may keep of the card once it was loaded."""
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A bundle of the smallest model that honours the packed contract: the one of the server's tests."""
+    for package in ("onnx", "onnxruntime", "tokenizers", "grpc", "prometheus_client"):
+        pytest.importorskip(package)
+    made = _module(Path(__file__).parents[1] / "serve" / "conftest.py", "serve_conftest")
+    from strop.export.bundle import Bundle
+
+    return Bundle.open(made.write_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+
+
+@pytest.fixture(params=PROVIDERS)
+def engine(request: pytest.FixtureRequest, bundle: Any) -> Iterator[Any]:
+    """An engine of one provider; skipped, with its own reason, where that can't be had."""
+    with opened(bundle, request.param) as engine:
+        yield engine
+
+
+class opened:  # noqa: N801 - used like a function
+    """An engine while the block runs, closed afterwards."""
+
+    def __init__(self, bundle: Any, provider: str) -> None:
+        self._bundle = bundle
+        self._provider = provider
+        self._engines: Sequence[Any] = ()
+
+    def __enter__(self) -> Any:
+        try:
+            opening = importlib.import_module("strop.serve.engines.opening")
+        except ModuleNotFoundError as error:
+            pytest.skip(f"engines can't be opened here: {error}")
+        from strop.errors import StropError
+        from strop.serve.config import ServeConfig
+
+        if self._provider not in opening.BACKENDS:
+            pytest.skip(f"strop serve has no --provider {self._provider}")
+        config = ServeConfig(self._bundle.root, provider=self._provider, require_provider=True)
+        try:
+            self._engines = opening.open_engines(self._bundle, config).engines
+        except StropError as error:
+            pytest.skip(str(error))
+        return self._engines[0]
+
+    def __exit__(self, *_: object) -> None:
+        for engine in {id(one): one for one in self._engines}.values():
+            engine.close()
+
+
+def sequences(seed: int = 0) -> list[Any]:
+    random = np.random.default_rng(seed)
+    return [random.integers(4, 10, length) for length in LENGTHS]
+
+
+def test_it_computes_on_the_card(engine: Any) -> None:
+    assert "CPU" not in engine.provider
+
+
+def test_it_answers_as_fp32_does_on_the_cpu(engine: Any, bundle: Any) -> None:
+    with opened(bundle, "cpu") as reference:
+        expected = reference.run(sequences())
+    np.testing.assert_allclose(np.asarray(engine.run(sequences())), np.asarray(expected), atol=TOLERANCE)
+
+
+def test_an_answer_does_not_depend_on_what_shares_its_batch(engine: Any) -> None:
+    texts = sequences(1)
+    together = np.asarray(engine.run(texts))
+    alone = np.concatenate([np.asarray(engine.run([text])) for text in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-3)
+
+
+def test_the_golden_examples_are_answered(engine: Any, bundle: Any) -> None:
+    from strop.serve.engines.engine import require_golden
+
+    require_golden(engine, bundle, bundle.variant(), 256)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_closed_engine_gives_its_memory_back(bundle: Any, provider: str) -> None:
+    import torch
+
+    with opened(bundle, provider) as engine:  # what its library takes for good
+        engine.run(sequences())
+    free, _ = torch.cuda.mem_get_info()
+    for _ in range(3):
+        with opened(bundle, provider) as engine:
+            engine.run(sequences())
+    assert torch.cuda.mem_get_info()[0] > free - KEPT_BYTES
+
+
+def _module(path: Path, name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
