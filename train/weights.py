@@ -13,6 +13,7 @@ from strop.tasks import Task
 
 from .adapter import ADAPTER_FOLDER, Adapter
 from .attach import attach
+from .attention import fuse_attention
 from .config import TrainConfig
 from .encoder import Encoder
 from .heads import HEADS
@@ -33,6 +34,7 @@ def trainable(
     Raises ``InputError`` when the method doesn't fit the encoder.
     """
     model, _ = encoder.model(task, labels)
+    fuse_attention(model)
     set_dropout(model, config.encoder_dropout, config.head_dropout)
     method = config.chosen_method
     if method.settings is None:

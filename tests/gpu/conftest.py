@@ -23,6 +23,8 @@ from strop.nvml import any_gpu  # noqa: E402
 
 Record = Callable[..., None]
 RESULTS = pytest.StashKey[Results]()
+BUDGET_SECONDS = 420.0
+"""After so long no further test is begun, so that a run takes less than eight minutes."""
 FOLDER = os.environ.get("STROP_GPU_RESULTS")
 """Where the record of the run goes; none is written without it."""
 
@@ -51,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if reason is not None:
         for item in ours:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    spent = datetime.now().astimezone() - item.config.stash[RESULTS].started
+    if FOLDER and spent.total_seconds() > BUDGET_SECONDS:
+        pytest.skip(f"{BUDGET_SECONDS:.0f} s are spent; run this test alone")
 
 
 @pytest.hookimpl(wrapper=True)
