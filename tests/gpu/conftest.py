@@ -5,8 +5,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # for the modules beside this file, and for the processes that it starts
 
-from results import Figure, Outcome, Results  # noqa: E402
+from results import Figure, Recorder  # noqa: E402
 from stand_ins import without_cyclopts  # noqa: E402
 
 without_cyclopts()
@@ -22,7 +21,7 @@ without_cyclopts()
 from strop.nvml import any_gpu  # noqa: E402
 
 Record = Callable[..., None]
-RESULTS = pytest.StashKey[Results]()
+RECORDER = "strop-gpu-results"
 BUDGET_SECONDS = 420.0
 """After so long no further test is begun, so that a run takes less than eight minutes."""
 FOLDER = os.environ.get("STROP_GPU_RESULTS")
@@ -44,7 +43,8 @@ def why_no_card() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[RESULTS] = Results(datetime.now().astimezone())
+    if FOLDER:
+        config.pluginmanager.register(Recorder(Path(FOLDER), device_name()), RECORDER)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,35 +56,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    spent = datetime.now().astimezone() - item.config.stash[RESULTS].started
-    if FOLDER and spent.total_seconds() > BUDGET_SECONDS:
+    recorder = item.config.pluginmanager.get_plugin(RECORDER)
+    if recorder and recorder.results.seconds > BUDGET_SECONDS:
         pytest.skip(f"{BUDGET_SECONDS:.0f} s are spent; run this test alone")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    report = yield
-    if call.when == "call" or report.outcome != "passed":
-        reason = ""
-        if report.skipped:
-            reason = report.longrepr[2].removeprefix("Skipped: ")
-        elif report.failed:
-            reason = (
-                str(call.excinfo.value).splitlines()[0]
-                if str(call.excinfo.value)
-                else call.excinfo.typename
-            )
-        outcome = Outcome(item.nodeid, report.outcome, round(report.duration, 2), reason)
-        item.config.stash[RESULTS].outcomes.append(outcome)
-    return report
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    results = session.config.stash[RESULTS]
-    if FOLDER and results.outcomes:
-        page = results.write(Path(FOLDER), device_name())
-        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        reporter.write_line(f"\nresults: {page} and .json")
 
 
 def device_name() -> str:
@@ -99,9 +73,11 @@ def device_name() -> str:
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Record:
     """Notes a measured number: its name, value, unit, and ``at_least`` where it has a target."""
+    recorder = request.config.pluginmanager.get_plugin(RECORDER)
 
     def note(name: str, value: float, unit: str = "", at_least: float | None = None) -> None:
-        found = Figure(request.node.nodeid, name, float(value), unit, at_least)
-        request.config.stash[RESULTS].figures.append(found)
+        if recorder:
+            found = Figure(request.node.nodeid, name, float(value), unit, at_least)
+            recorder.results.figures.append(found)
 
     return note

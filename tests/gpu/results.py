@@ -9,6 +9,8 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import pytest
+
 SCHEMA = "strop.test-gpu/1"
 PACKAGES = (
     *("torch", "transformers", "peft", "accelerate", "onnx", "onnxruntime", "onnxruntime-gpu"),
@@ -66,7 +68,7 @@ class Results:
         return {
             "schema": SCHEMA,
             "started": self.started.isoformat(timespec="seconds"),
-            "seconds": self._seconds,
+            "seconds": self.seconds,
             "device": device,
             "python": platform.python_version(),
             "cores": len(os.sched_getaffinity(0)),
@@ -83,7 +85,7 @@ class Results:
         versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
         parts = [
             f"# {device}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}",
-            f"{self.started:%Y-%m-%d %H:%M}, {self._seconds:.0f} s, Python {platform.python_version()},"
+            f"{self.started:%Y-%m-%d %H:%M}, {self.seconds:.0f} s, Python {platform.python_version()},"
             f" {versions}",
         ]
         if self.figures:
@@ -102,8 +104,50 @@ class Results:
         return "\n\n".join(parts) + "\n"
 
     @property
-    def _seconds(self) -> float:
+    def seconds(self) -> float:
+        """Since it started."""
         return (datetime.now().astimezone() - self.started).total_seconds()
+
+
+class Recorder:
+    """Notes how each test ended, as a plugin of pytest, and writes the record at the end."""
+
+    def __init__(self, folder: Path, device: str) -> None:
+        self.results = Results(datetime.now().astimezone())
+        self._folder = folder
+        self._device = device
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """A file that can't be read, or that says itself that it can't run here."""
+        if not report.passed:
+            self._note(report, 0.0)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """A test that ran, or didn't get so far."""
+        if report.when == "call" or not report.passed:
+            self._note(report, report.duration)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the record."""
+        page = self.results.write(self._folder, self._device)
+        terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+        if terminal:
+            terminal.write_line(f"\nresults: {page} and .json")
+
+    def _note(self, report: pytest.CollectReport | pytest.TestReport, seconds: float) -> None:
+        self.results.outcomes.append(
+            Outcome(report.nodeid, report.outcome, round(seconds, 2), _reason(report))
+        )
+
+
+def _reason(report: pytest.CollectReport | pytest.TestReport) -> str:
+    if report.passed:
+        return ""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else str(report.longrepr)).strip().splitlines()
+    return lines[0] if crash else lines[-1]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

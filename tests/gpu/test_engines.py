@@ -1,9 +1,10 @@
-"""Every engine on a card, by the protocol that all share: right, batch-invariant, and gone when closed."""
+"""Engines of ONNX graphs on a card, by the protocol of all: right, batch-invariant, gone when closed."""
 
+import contextlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-PROVIDERS = ("cuda", "tensorrt", "torch")
+PROVIDERS = ("cuda", "tensorrt")
 LENGTHS = (5, 31, 8, 17, 2, 24, 11, 29, 3)
 # fp16's rounding, of probabilities; fp32 engines are held closer by the bundle's own golden tolerance.
 TOLERANCE = 2e-2
@@ -37,33 +38,30 @@ def engine(request: pytest.FixtureRequest, bundle: Any) -> Iterator[Any]:
         yield engine
 
 
-class opened:  # noqa: N801 - used like a function
-    """An engine while the block runs, closed afterwards."""
+@contextlib.contextmanager
+def opened(bundle: Any, provider: str) -> Iterator[Any]:
+    """One of the engines of a provider while the block runs; all are closed afterwards.
 
-    def __init__(self, bundle: Any, provider: str) -> None:
-        self._bundle = bundle
-        self._provider = provider
-        self._engines: Sequence[Any] = ()
+    Skipped, with its own reason, where the provider can't be had; what goes wrong with one that can is a
+    failure.
+    """
+    try:
+        opening = importlib.import_module("strop.serve.engines.opening")
+    except ModuleNotFoundError as error:
+        pytest.skip(f"engines can't be opened here: {error}")
+    from strop.serve.config import ServeConfig
 
-    def __enter__(self) -> Any:
-        try:
-            opening = importlib.import_module("strop.serve.engines.opening")
-        except ModuleNotFoundError as error:
-            pytest.skip(f"engines can't be opened here: {error}")
-        from strop.errors import StropError
-        from strop.serve.config import ServeConfig
-
-        if self._provider not in opening.BACKENDS:
-            pytest.skip(f"strop serve has no --provider {self._provider}")
-        config = ServeConfig(self._bundle.root, provider=self._provider, require_provider=True)
-        try:
-            self._engines = opening.open_engines(self._bundle, config).engines
-        except StropError as error:
-            pytest.skip(str(error))
-        return self._engines[0]
-
-    def __exit__(self, *_: object) -> None:
-        for engine in {id(one): one for one in self._engines}.values():
+    backend = opening.BACKENDS.get(provider)
+    if backend is None:
+        pytest.skip(f"strop serve has no --provider {provider}")
+    if reason := backend.missing():
+        pytest.skip(f"{provider} is not available, because {reason}")
+    config = ServeConfig(bundle.root, provider=provider, require_provider=True)
+    engines = opening.open_engines(bundle, config).engines
+    try:
+        yield engines[0]
+    finally:
+        for engine in {id(one): one for one in engines}.values():
             engine.close()
 
 
