@@ -62,4 +62,6 @@ def matrix_flops(module: nn.Module) -> int:
 
 
 def _config_of(model: nn.Module) -> PretrainedConfig:
-    return next(one.config for one in model.modules() if isinstance(one, PreTrainedModel))
+    """Its own, or that of its part for texts."""
+    own = next(one.config for one in model.modules() if isinstance(one, PreTrainedModel))
+    return own.get_text_config()
