@@ -8,6 +8,7 @@ from typing import Self
 from strop.errors import InputError
 from strop.export.bundle.weights import Weights
 from strop.host import free_memory
+from strop.nvml import NvmlError, find_gpus
 
 from .options import MEGABYTE
 
@@ -101,12 +102,7 @@ def free_on_host() -> float | None:
 def free_on_gpu() -> float | None:
     """Bytes of the first GPU's memory by NVML, None where that can't tell."""
     try:
-        # Not at the top: it is an extra, and of use only where there is a GPU.
-        import pynvml
-    except ImportError:
+        used, total = find_gpus()[0].memory()
+    except (NvmlError, IndexError):
         return None
-    try:
-        pynvml.nvmlInit()
-        return float(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByIndex(0)).free)
-    except pynvml.NVMLError:
-        return None
+    return float(total - used)
