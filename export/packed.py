@@ -9,12 +9,11 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding
 from transformers import AttentionInterface, PreTrainedModel
 
-from strop.errors import InputError
 from strop.tasks import Task
 from strop.train.encoder import first_position
-from strop.train.heads import HEADS
 
 from .bundle import PackedLayout
+from .heads import head_of
 
 # Slots. Made answers bit-identical alone and in any batch, fp32 and int8, on AVX2 and on AVX-512.
 ALIGNMENT = 8
@@ -44,12 +43,12 @@ class PackedModel(nn.Module):
         super().__init__()
         self.encoder = cast(PreTrainedModel, model.base_model)
         self.per_token = task.per_token
-        self.head = _head_of(model, task)
+        self.head = head_of(model, task)
         read = {"starts": not task.per_token, "token_type_ids": token_types}
         self.inputs = tuple(name for name in INPUTS if read.get(name, True))
         """The names of the feeds that it reads."""
-        # MPNet adds a bias inside its attention, which can't be exchanged: all of it runs on slots.
-        self.whole_on_slots = model.config.model_type == "mpnet"
+        # Then all of it runs on slots.
+        self.whole_on_slots = not attention_is_exchangeable(model)
         self.eval()
 
     def forward(
@@ -67,11 +66,11 @@ class PackedModel(nn.Module):
         mask = torch.where(same, 0.0, torch.finfo(torch.float32).min)
         if self.whole_on_slots:
             input_ids, position_ids = (ids.flatten()[slots] for ids in (input_ids, position_ids))
-            with _only(None if starts is None else places.flatten()[starts], self.encoder):
+            with only_tokens(None if starts is None else places.flatten()[starts], self.encoder):
                 states = self.encoder(input_ids, attention_mask=mask, position_ids=position_ids)
         else:
             types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-            with _only(starts, self.encoder), _attention_on_slots(self.encoder):
+            with only_tokens(starts, self.encoder), attending_by(SLOTS, self.encoder):
                 states = self.encoder(
                     input_ids,
                     attention_mask=mask,
@@ -116,8 +115,9 @@ AttentionInterface.register(SLOTS, _attend)
 
 
 @contextmanager
-def _attention_on_slots(encoder: PreTrainedModel) -> Iterator[None]:
-    encoder.set_attn_implementation(SLOTS)
+def attending_by(name: str, encoder: PreTrainedModel) -> Iterator[None]:
+    """Let the encoder's layers attend by a function of transformers' registry."""
+    encoder.set_attn_implementation(name)
     try:
         yield
     finally:
@@ -125,7 +125,7 @@ def _attention_on_slots(encoder: PreTrainedModel) -> Iterator[None]:
 
 
 @contextmanager
-def _only(tokens: Tensor | None, encoder: nn.Module) -> Iterator[None]:
+def only_tokens(tokens: Tensor | None, encoder: nn.Module) -> Iterator[None]:
     """Keep only the tokens of these flat indices, [1, n, hidden], once attention is done with; or all.
 
     A layer has a norm after its attention and one after its feed-forward part, so the encoder's
@@ -144,77 +144,9 @@ def _only(tokens: Tensor | None, encoder: nn.Module) -> Iterator[None]:
         hook.remove()
 
 
-class _PooledHead(nn.Module):
-    """BERT: tanh pooler, then the classifier."""
-
-    def __init__(self, pooler: nn.Module, classifier: nn.Module) -> None:
-        super().__init__()
-        self.pooler, self.classifier = pooler, classifier
-
-    def forward(self, first: Tensor) -> Tensor:
-        return cast(Tensor, self.classifier(self.pooler(first)))
-
-
-class _DistilHead(nn.Module):
-    """DistilBERT: a ReLU layer, then the classifier."""
-
-    def __init__(self, pre_classifier: nn.Module, classifier: nn.Module) -> None:
-        super().__init__()
-        self.pre_classifier, self.classifier = pre_classifier, classifier
-
-    def forward(self, first: Tensor) -> Tensor:
-        return cast(Tensor, self.classifier(torch.relu(self.pre_classifier(first[:, 0]))))
-
-
-class _VocabularyHead(nn.Module):
-    """Masked language models: layers before the vocabulary, and then a logit of each token."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, masked: Tensor) -> Tensor:
-        # In one row, as dense layers are in all the rest: another shape would be another operator.
-        return cast(Tensor, self.layers(masked.transpose(0, 1)))[0]
-
-
-def _head_of(model: PreTrainedModel, task: Task) -> nn.Module:
-    """What makes logits of states: of all tokens of a task that is per token, else of one of each text."""
-    head = HEADS[task.head]
-    if head.tells_tokens:
-        return _vocabulary_head(model)
-    if task.per_token:
-        return model.get_submodule(head.modules[0]) if head.modules else nn.Identity()
-    return _text_head(model)
-
-
-def _vocabulary_head(model: PreTrainedModel) -> nn.Module:
-    """The model's own head as a module from the masks' states [n, 1, hidden] to logits [n, vocabulary]."""
-    match model.config.model_type:
-        case "bert":
-            names = ["cls"]
-        case "distilbert":
-            names = ["vocab_transform", "activation", "vocab_layer_norm", "vocab_projector"]
-        case "electra":
-            names = ["generator_predictions", "generator_lm_head"]
-        case _:
-            names = ["lm_head"]
-    return _VocabularyHead(*map(model.get_submodule, names))
-
-
-def _text_head(model: PreTrainedModel) -> nn.Module:
-    """The model's own head as a module from first-token states [n, 1, hidden] to logits."""
-    match model.config.model_type:
-        case "bert":
-            pooler = model.base_model.get_submodule("pooler")
-            return _PooledHead(pooler, model.get_submodule("classifier"))
-        case "distilbert":
-            first_layer = model.get_submodule("pre_classifier")
-            return _DistilHead(first_layer, model.get_submodule("classifier"))
-        case "electra" | "mpnet" | "roberta" | "xlm-roberta":
-            return model.get_submodule("classifier")  # reads the first token itself
-        case other:
-            raise InputError(f"model type {other!r} can't be exported in the packed layout")
+def attention_is_exchangeable(model: PreTrainedModel) -> bool:
+    """Whether another function can attend in its stead; MPNet adds a bias inside its own."""
+    return model.config.model_type != "mpnet"
 
 
 def packed_layout(model: PreTrainedModel, mask_token_id: int | None = None) -> PackedLayout:
