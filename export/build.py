@@ -12,54 +12,66 @@ from strop.errors import InputError
 from strop.host import read_host, read_versions
 from strop.staging import staged
 
-from .bundle import Encoded, GoldenExample, Manifest, Profile, Profiler, Session, Variant, count_windows
+from .bundle import (
+    CPU,
+    TORCH,
+    Encoded,
+    GoldenExample,
+    Manifest,
+    Profile,
+    Profiler,
+    Variant,
+    count_windows,
+    open_runner,
+)
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .card import CARD_FILE, Card
 from .config import ExportConfig
 from .evaluate import Measurement, measure
 from .footprint import peak_bytes
+from .forms import Form
 from .gate import Verdict
 from .plots import PARETO_FILE, draw_pareto
-from .precision import Precision
-from .precision.record import recorded
+from .program.forms import ProgramForm
+from .program.write import require_varlen
 from .recipe import REFERENCE, Recipe
 from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source, text_of
 from .trained import base_name, further_adapters
-from .workshop import BY_EXPORTER, Progress, Workshop
+from .workshop import BY_EXPORTER, Progress, Workshop, facts_of
 from .writer import seal
 
-PROVIDER = "CPUExecutionProvider"
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "transformers")
 
 
-def build(
-    config: ExportConfig, progress: Progress, precisions: Mapping[str, Precision] | None = None
-) -> Report:
+def build(config: ExportConfig, progress: Progress, forms: Mapping[str, Form] | None = None) -> Report:
     """Write the bundle of ``config.run``; returns what was found on the way.
 
     Raises ``InputError`` when the run is incomplete, its data changed, a recipe asks for more than
     the model has, or the bundle exists, and ``StropError`` when a graph does not agree with torch.
     """
-    precisions = BY_EXPORTER[config.exporter] if precisions is None else precisions
-    recipes = [Recipe.parse(text, tuple(precisions)) for text in config.recipes]
+    forms = BY_EXPORTER[config.exporter] if forms is None else forms
+    recipes = [Recipe.parse(text, tuple(forms)) for text in config.recipes]
     if config.exporter == "optimum":
         _refuse_cuts(config, recipes)
+    if config.exporter == "torch-export" and config.search:
+        raise InputError("--search looks among ONNX graphs; leave it out, or --exporter torch-export")
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = Source.open(config)
         _refuse_uncuttable(config, source, recipes)
+        _refuse_unattended(config, source, recipes, forms)
         with _work_folder(config, source) as folder:
-            workshop = Workshop(source, config, folder, progress, precisions)
+            workshop = Workshop(source, config, folder, progress, forms)
             trials: list[Trial] = []
             if config.search:
-                here = [name for name, one in precisions.items() if one.provider == PROVIDER]
+                here = [name for name, one in forms.items() if one.provider == CPU]
                 trials = search(config, source, workshop, Ledger(folder), here, progress)
                 front = pareto([trial for trial in trials if trial.share >= config.gate])
-                recipes = [Recipe.parse(trial.recipe, tuple(precisions)) for trial in front]
-            providers = {str(recipe): _provider(recipe, precisions) for recipe in (WHOLE, *recipes)}
+                recipes = [Recipe.parse(trial.recipe, tuple(forms)) for trial in front]
+            providers = {str(recipe): _provider(config, recipe, forms) for recipe in (WHOLE, *recipes)}
             made = {str(recipe): workshop.graph(recipe) for recipe in (WHOLE, *recipes)}
             candidates, found = _judge(config, source, made, providers, progress)
             progress.step("sealing the bundle")
@@ -109,6 +121,17 @@ def _refuse_uncuttable(config: ExportConfig, source: Source, recipes: Sequence[R
         raise InputError(f"--search: {why}; name --recipes without cuts")
 
 
+def _refuse_unattended(
+    config: ExportConfig, source: Source, recipes: Sequence[Recipe], forms: Mapping[str, Form]
+) -> None:
+    """Raise ``InputError`` for programs of a model whose attention can't be theirs."""
+    if config.exporter == "torch-export":
+        require_varlen(source.model, "--exporter torch-export")
+    for recipe in recipes:
+        if isinstance(forms.get(recipe.precision), ProgramForm):
+            require_varlen(source.model, f"--recipes {recipe}")
+
+
 @contextlib.contextmanager
 def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
     """Where graphs are made: a search's stays with the run, any other goes again."""
@@ -130,7 +153,7 @@ def _judge(
 ) -> tuple[list[Candidate], dict[str, Measurement]]:
     """Every variant judged on the held-out split, and what each did there."""
     progress.step("measuring on the held-out split")
-    sessions = {name: Session(path, provider=PROVIDER) for name, path in graphs.items()}
+    sessions = {name: open_runner(path) for name, path in graphs.items()}
     golden = _golden_indices(config, source)
     found = measure(sessions, source.layout, source.held_out, progress.advanced, golden)
     reference = found[REFERENCE]
@@ -142,7 +165,7 @@ def _judge(
         drift = max(source.task.difference(found[name].golden[i], reference.golden[i]) for i in golden)
         variant = Variant(
             name=name,
-            file=f"variants/{name}/model.onnx",
+            file=f"variants/{name}/{graph.name}",
             layout=source.layout,
             provider=providers[name],
             bytes=graph.stat().st_size,
@@ -155,14 +178,16 @@ def _judge(
             milliseconds_alone=found[name].milliseconds_alone,
             # Another CPU's kernels round otherwise: half as much again, and 0.001 for fp32.
             golden_tolerance=1.5 * drift + 1e-3,
-            facts=recorded(graph),
+            facts=facts_of(graph),
         )
         candidates.append(Candidate(variant, verdict))
     return candidates, found
 
 
-def _provider(recipe: Recipe, precisions: Mapping[str, Precision]) -> str:
-    return PROVIDER if recipe.precision == REFERENCE else precisions[recipe.precision].provider
+def _provider(config: ExportConfig, recipe: Recipe, forms: Mapping[str, Form]) -> str:
+    if recipe.precision == REFERENCE:
+        return TORCH if config.exporter == "torch-export" else CPU
+    return forms[recipe.precision].provider
 
 
 def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
@@ -185,7 +210,7 @@ def _profile(source: Source, reference: Measurement) -> Profile:
 
 def _default(config: ExportConfig, shipped: Sequence[Variant]) -> Variant:
     """Of those for this machine the cheapest that keeps to the SLO, or else the quickest alone."""
-    here = [one for one in shipped if one.provider == PROVIDER]
+    here = [one for one in shipped if one.provider == shipped[0].provider]
     within = [one for one in here if one.milliseconds_alone <= (config.slo_ms or float("inf"))]
     if not within:
         return min(here, key=lambda one: one.milliseconds_alone)

@@ -55,7 +55,7 @@ class Card:
     def _front_matter(self) -> str:
         facts: dict[str, object] = {
             "pipeline_tag": self.run.task.name,
-            "library_name": "onnx",
+            "library_name": "pytorch" if self._programs_alone else "onnx",
             "tags": ["strop"],
             "metrics": list(self.run.task.metrics),
         }
@@ -64,6 +64,10 @@ class Card:
         elif re.fullmatch(r"[a-z0-9.-]+", licence := stated_licence(folder) or ""):
             facts["license"] = licence
         return "\n".join(["---", *(f"{name}: {json.dumps(value)}" for name, value in facts.items()), "---"])
+
+    @property
+    def _programs_alone(self) -> bool:
+        return self.config.exporter == "torch-export"
 
     def _what(self) -> str:
         labels, method = self.run.labels, self.run.method
@@ -75,8 +79,8 @@ class Card:
         )
         return (
             f"{self.run.task.name}: {self.run.task.summary}. Its {outputs} {named}."
-            f" {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and exported to ONNX by"
-            f" Strop.{merged}"
+            f" {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and exported"
+            f" to {'torch programs' if self._programs_alone else 'ONNX'} by Strop.{merged}"
         )
 
     def _use(self) -> str:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.options import require_at_least
 
-from .precision import PRECISIONS
+from .forms import FORMS
 from .recipe import Recipe
 
 GPU_BATCH_TOKENS = 8192
@@ -20,7 +20,7 @@ RECIPES_HELP = "\n".join(
         " recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of"
         " the feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers"
         " to compute with: layers3+ffn50+int8.\n",
-        *(f"- {precision.name}: {precision.summary}" for precision in PRECISIONS.values()),
+        *(f"- {form.name}: {form.summary}" for form in FORMS.values()),
     )
 )
 
@@ -54,10 +54,12 @@ class ExportConfig:
     version: str = "1"
     """The served model's version; raise it when you export the same name again."""
     recipes: Annotated[tuple[str, ...], Parameter(help=RECIPES_HELP, consume_multiple=True)] = ("int8",)
-    exporter: Literal["torch", "optimum"] = "torch"
-    """What writes the graphs: torch, packed and without padding; or Hugging Face optimum, which knows
-    int8 and int8-dynamic, whose graphs take padded rectangles, and which gets an environment of its
-    own in the cache on first use (1.3 GB). For comparison, or where you rely on optimum."""
+    exporter: Literal["torch", "torch-export", "optimum"] = "torch"
+    """What writes the graphs: torch, packed and without padding; torch-export, which writes programs
+    for the torch engine alone, the reference too, for a model that ONNX can't carry, such as one past
+    its 2 GB (--recipes torch-bf16 or --empty-recipes); or Hugging Face optimum, which knows int8 and
+    int8-dynamic, whose graphs take padded rectangles, and which gets an environment of its own in the
+    cache on first use (1.3 GB). For comparison, or where you rely on optimum."""
     search: bool = False
     """Look for the cheapest forms instead: recipes are tried one after the other, and the bundle gets
     those that nothing else beats in both accuracy and cost. What was measured stays with the run, so
@@ -107,7 +109,7 @@ class ExportConfig:
                 raise InputError(f"{flag} is {value}; it must be above 0")
         require_at_least(self, engine_tokens=1, calibration_texts=1, golden_examples=1, recover=0, seed=0)
         for recipe in self.recipes:
-            Recipe.parse(recipe, tuple(PRECISIONS))
+            Recipe.parse(recipe, tuple(FORMS))
         if self.compute_capability is not None and not self.tensorrt:
             raise InputError("--compute-capability is for --tensorrt; add that, or leave it out")
         if self.max_tokens is not None:

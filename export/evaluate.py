@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from strop.tasks import Example, Floats, Outputs, Tally, Task
 
-from .bundle import BATCH_TOKENS, Encoded, Layout, Session, by_input, outputs
+from .bundle import BATCH_TOKENS, Encoded, Layout, Runner, by_input, outputs
 
 # Texts that are asked again alone, to see how long that takes and whether the answer is the same.
 ALONE_TEXTS = 500
@@ -88,7 +88,7 @@ class Measurement:
 
 
 def measure(
-    sessions: Mapping[str, Session],
+    sessions: Mapping[str, Runner],
     layout: Layout,
     held_out: HeldOut,
     progress: Callable[[int, int], None],
@@ -135,7 +135,7 @@ def measure(
 
 
 def _alone(
-    sessions: Mapping[str, Session], layout: Layout, held_out: HeldOut
+    sessions: Mapping[str, Runner], layout: Layout, held_out: HeldOut
 ) -> dict[str, tuple[list[Floats], float]]:
     """Outputs of the first texts alone, in turn as in ``measure``, and the median seconds."""
     rows: dict[str, list[Floats]] = {name: [] for name in sessions}

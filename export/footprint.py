@@ -9,7 +9,7 @@ import numpy as np
 
 from strop.errors import StropError
 
-from .bundle import Layout, Session
+from .bundle import Layout, open_runner
 
 KIBIBYTE = 1024
 """What the kernel counts in."""
@@ -30,7 +30,7 @@ def peak_bytes(graph: Path, layout: Layout) -> int:
 
 def _measure(graph: Path, layout: Layout) -> int:
     before = _peak()
-    Session(graph).run(layout.feeds([np.zeros(TOKENS, dtype=np.int64)] * TEXTS))
+    open_runner(graph).run(layout.feeds([np.zeros(TOKENS, dtype=np.int64)] * TEXTS))
     return _peak() - before
 
 

@@ -1,28 +1,47 @@
 """The workshop: makes the graph of a recipe, each shape cut and taught only once."""
 
 import random
-from collections.abc import Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
+from strop.tasks import Task
+
+from .bundle import PROGRAM_SUFFIX, Layout
 from .config import ExportConfig
+from .forms import FORMS, Form
 from .graph import export_graph
 from .optimum.graphs import OPTIMUM_PRECISIONS, export_through_optimum
-from .precision import PRECISIONS, Precision
 from .precision.calibration import Calibration, Feeds
 from .precision.divergence import Divergence
+from .precision.record import recorded
+from .program.forms import PROGRAMS, ProgramForm
+from .program.write import export_program
 from .recipe import REFERENCE, Recipe, Shape
 from .shapes import Importance, Lesson, cut, measure_importance, teach, trim_vocabulary
 from .source import Source
 
 IMPORTANCE_TEXTS = 512
-BY_EXPORTER: Mapping[str, Mapping[str, Precision]] = {
-    "torch": PRECISIONS,
+Exporter = Callable[[PreTrainedModel, Task, Layout, Sequence[NDArray[np.int64]], Path], None]
+"""Writes a model to a file, given examples, and compares its logits with the model's."""
+EXPORTERS: Mapping[str, Exporter] = {
+    "torch": export_graph,
+    "torch-export": export_program,
+    "optimum": export_through_optimum,
+}
+"""What writes the reference."""
+BY_EXPORTER: Mapping[str, Mapping[str, Form]] = {
+    "torch": FORMS,
+    "torch-export": {name: form for name, form in PROGRAMS.items() if form.dtype != "float32"},
     "optimum": OPTIMUM_PRECISIONS,
 }
+"""The forms that it goes with."""
 
 
 class Progress(Protocol):
@@ -36,7 +55,7 @@ class Progress(Protocol):
 
 
 class Workshop:
-    """Makes graphs in a folder and keeps them there; one that is there already is not made again."""
+    """Makes graphs and programs in a folder and keeps them there: what is there is not made again."""
 
     def __init__(
         self,
@@ -44,46 +63,49 @@ class Workshop:
         config: ExportConfig,
         folder: Path,
         progress: Progress,
-        precisions: Mapping[str, Precision],
+        forms: Mapping[str, Form],
     ) -> None:
         self._source = source
         self._config = config
         self._folder = folder
         self._progress = progress
-        self._precisions = precisions
+        self._forms = forms
+        self._last: tuple[Shape, PreTrainedModel] | None = None
+        """What was cut last: graph and program of a shape are written of one model."""
 
     def has(self, recipe: Recipe) -> bool:
         """Whether the recipe's graph has been made."""
         return self._path(recipe).exists()
 
     def graph(self, recipe: Recipe) -> Path:
-        """The recipe's graph; ``InputError`` when it asks for more than the model has."""
+        """The recipe's graph or program; ``InputError`` when it asks for more than the model has."""
         path = self._path(recipe)
         if path.exists():
             return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name("draft.onnx")
-        if recipe.precision == REFERENCE:
-            model = self._shaped(recipe.shape)
-            self._progress.step(f"writing the graph of {recipe}")
-            export = export_through_optimum if self._config.exporter == "optimum" else export_graph
-            export(
-                model,
-                self._source.task,
-                self._source.layout,
-                next(iter(self._source.calibration_batches())),
-                draft,
-            )
+        draft = path.with_stem("draft")
+        form = self._forms.get(recipe.precision)
+        if form is None:
+            self._export(recipe, EXPORTERS[self._config.exporter], draft)
+        elif isinstance(form, ProgramForm):
+            self._export(recipe, partial(export_program, dtype=getattr(torch, form.dtype)), draft)
         else:
             whole = self.graph(Recipe(recipe.shape, REFERENCE))
             self._progress.step(f"compressing to {recipe}")
             divergence = Divergence(whole, self._feeds, self._source.task)
-            calibration = Calibration(self._feeds, divergence)
-            self._precisions[recipe.precision].write(whole, draft, calibration)
+            form.write(whole, draft, Calibration(self._feeds, divergence))
         return draft.replace(path)
 
+    def _export(self, recipe: Recipe, exporter: Exporter, draft: Path) -> None:
+        model = self._shaped(recipe.shape)
+        self._progress.step(f"writing {recipe}")
+        examples = next(iter(self._source.calibration_batches()))
+        exporter(model, self._source.task, self._source.layout, examples, draft)
+
     def _path(self, recipe: Recipe) -> Path:
-        return self._folder / str(recipe) / "model.onnx"
+        form = self._forms.get(recipe.precision)
+        exported = self._config.exporter == "torch-export" or isinstance(form, ProgramForm)
+        return self._folder / str(recipe) / f"model{PROGRAM_SUFFIX if exported else '.onnx'}"
 
     def _feeds(self) -> Iterable[Feeds]:
         return map(self._source.layout.feeds, self._source.calibration_batches())
@@ -92,6 +114,8 @@ class Workshop:
         """The model in a shape, having learnt from the whole one what it lost in size."""
         if shape.whole:
             return self._source.model
+        if self._last and self._last[0] == shape:
+            return self._last[1]
         model, kept = cut(self._source.model, shape, self._importance if shape.sizes else None)
         if shape.sizes and self._config.recover:
             self._progress.step(f"teaching {shape}")
@@ -101,6 +125,7 @@ class Workshop:
             teach(model, self._source.model, kept, lesson, self._progress.advanced)
         if shape.vocab:
             trim_vocabulary(model, self._source.used_tokens, self._source.unknown)
+        self._last = shape, model
         return model
 
     @cached_property
@@ -109,3 +134,10 @@ class Workshop:
         labelled = self._source.labelled
         rows = random.Random(self._config.seed).sample(labelled, min(IMPORTANCE_TEXTS, len(labelled)))
         return measure_importance(self._source.model, rows, self._source.task)
+
+
+def facts_of(graph: Path) -> dict[str, str]:
+    """What is to be known of a graph or program beside its numbers: ``Variant.facts``."""
+    if graph.suffix == PROGRAM_SUFFIX:
+        return {"torch": torch.__version__}
+    return recorded(graph)

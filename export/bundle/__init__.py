@@ -1,4 +1,7 @@
-"""The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone."""
+"""The bundle: what export writes and serve runs, on numpy, tokenizers and ONNX Runtime alone.
+
+Only a variant that is torch's needs torch, when it is opened.
+"""
 
 from .bucketed import BucketedLayout, BucketedMaskedLayout, Buckets, bucketed
 from .drift import Drift
@@ -6,12 +9,17 @@ from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
+from .probe import CPU
 from .profile import Profile, Profiler
-from .session import Session, by_input, outputs, told
+from .programs import PROGRAM_SUFFIX, TORCH, needing_torch
+from .session import Runner, Session, by_input, open_runner, outputs, told
 from .tokenizer import Encoded, Text, TextEncoder, count_windows
 
 __all__ = [
     "BATCH_TOKENS",
+    "CPU",
+    "PROGRAM_SUFFIX",
+    "TORCH",
     "BucketedLayout",
     "BucketedMaskedLayout",
     "Buckets",
@@ -27,6 +35,7 @@ __all__ = [
     "PaddedLayout",
     "Profile",
     "Profiler",
+    "Runner",
     "Session",
     "Text",
     "TextEncoder",
@@ -34,6 +43,8 @@ __all__ = [
     "bucketed",
     "by_input",
     "count_windows",
+    "needing_torch",
+    "open_runner",
     "outputs",
     "told",
 ]

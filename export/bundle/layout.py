@@ -140,26 +140,37 @@ class PackedLayout(Layout):
         return tokens
 
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
-        """One row of tokens: b is 1 and t the sum of the lengths."""
+        """One row of tokens: b is 1 and t the sum of the lengths. What ``tokens`` gives is there, too."""
         lengths = [len(sequence) for sequence in sequences]
-        starts = np.cumsum([0, *lengths[:-1]])
         width, rows, slot_starts = _fill_rows([self._aligned(length) for length in lengths])
-        tokens = np.arange(sum(lengths))
-        within = tokens - np.repeat(starts, lengths)
-        places = within + np.repeat(slot_starts, lengths)
+        tokens = self.tokens(sequences)
+        places = tokens["position_ids"][0] - self.first_position + np.repeat(slot_starts, lengths)
         slots = np.zeros(rows * width, dtype=np.int64)
-        slots[places] = tokens
+        slots[places] = np.arange(len(places))
         segment_ids = np.zeros(rows * width, dtype=np.int64)
         segment_ids[places] = np.repeat(np.arange(1, len(lengths) + 1), lengths)
+        return tokens | {
+            "slots": slots.reshape(rows, width),
+            "segment_ids": segment_ids.reshape(rows, width),
+            "places": places[np.newaxis],
+        }
+
+    def tokens(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
+        """Of the feeds those of a program whose attention reads lengths instead of slots.
+
+        ``cu_seqlens`` [n + 1] is where each sequence begins in the row of tokens and, last, where all
+        end.
+        """
+        lengths = [len(sequence) for sequence in sequences]
+        ends = np.cumsum([0, *lengths])
         ids, types = _columns(sequences)
+        within = np.arange(ends[-1]) - np.repeat(ends[:-1], lengths)
         return {
             "input_ids": ids[np.newaxis],
             "token_type_ids": types[np.newaxis],
             "position_ids": within[np.newaxis] + self.first_position,
-            "slots": slots.reshape(rows, width),
-            "segment_ids": segment_ids.reshape(rows, width),
-            "places": places[np.newaxis],
-            "starts": starts + self._read_at(sequences),
+            "cu_seqlens": ends,
+            "starts": ends[:-1] + self._read_at(sequences),
         }
 
     def by_text(self, outputs: Floats, sequences: Sequence[IntArray]) -> Outputs:

@@ -34,10 +34,10 @@ class Variant:
 
     name: str
     file: str
-    """The graph, relative to the bundle."""
+    """The ONNX graph or, of torch's, the program, relative to the bundle."""
     layout: Layout
     provider: str
-    """The ONNX Runtime execution provider it is meant for."""
+    """The ONNX Runtime execution provider it is meant for, or torch."""
     bytes: int
     """Of the graph's file."""
     peak_bytes: int
@@ -60,7 +60,8 @@ class Variant:
     """The largest absolute difference of a golden output before it counts as broken."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What its form decided by measuring model or machine: ``weight_limit``, the largest absolute
-    8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``."""
+    8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``; of
+    torch's, the ``torch`` that wrote it."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ class Bundle:
         return {variant.file, TOKENIZER_FILE, GOLDEN_FILE}
 
     def model_file(self, variant: Variant) -> Path:
-        """The variant's ONNX graph."""
+        """The variant's graph or program."""
         return self.root / variant.file
 
     def text_encoder(self) -> TextEncoder:

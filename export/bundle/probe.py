@@ -14,7 +14,10 @@ import sys
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+
+from .programs import TORCH
 
 DEVICES = Path("/dev")
 DEVICE_FILES = ("nvidia[0-9]*", "nvhost-gpu", "dxg")
@@ -62,7 +65,9 @@ class Probed:
 
 
 def missing(provider: str) -> str | None:
-    """Why ONNX Runtime can't compute on an execution provider here, and what to install; None if it can."""
+    """Why a variant's provider can't compute here, and what to install; None if it can."""
+    if provider == TORCH:
+        return None if find_spec("torch") else "torch isn't installed; pip install 'strop[torch]'"
     import onnxruntime as ort
 
     built_with = tuple(ort.get_available_providers())

@@ -1,7 +1,8 @@
-"""One variant opened in ONNX Runtime."""
+"""One variant, opened: in ONNX Runtime, or in torch where it is torch's."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -12,6 +13,7 @@ from strop.tasks import Floats, Outputs, Task
 
 from .layout import IntArray, Layout
 from .probe import CPU
+from .programs import PROGRAM_SUFFIX, needing_torch
 
 # At 1.31 the fused operator takes several times as long on a CPU core as the two that it replaces:
 # int8 MiniLM-L6 spent a fifth of its time there.
@@ -20,8 +22,41 @@ SLOW_ON_CPU = ("SkipLayerNormFusion",)
 FAILING = ("QDQPropagationTransformer",)
 
 
+class Runner(Protocol):
+    """A loaded variant that turns a batch into logits; ``run`` may be called from any thread."""
+
+    @property
+    def provider(self) -> str:
+        """What it really runs on."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Outputs for each input or token."""
+        ...
+
+    def run(self, feeds: Mapping[str, IntArray]) -> Floats:
+        """Logits for the feeds that the variant's layout makes: of shape [n, outputs] or, of a model
+        with an output for each token, [b, t, outputs].
+        """
+        ...
+
+
+def open_runner(model: Path, *, provider: str = CPU, threads: int = 1) -> Runner:
+    """Load a variant's file, whatever kind it is, to compute one batch on ``threads`` threads.
+
+    Raises ``StropError`` when it would run on another provider than asked, ``InputError`` for torch's
+    where torch isn't installed.
+    """
+    if model.suffix != PROGRAM_SUFFIX:
+        return Session(model, provider=provider, threads=threads)
+    with needing_torch(model):
+        from ..program.session import TorchSession
+    return TorchSession(model, device="cpu" if provider == CPU else None, threads=threads)
+
+
 class Session:
-    """A loaded graph that turns a batch into logits; ``run`` may be called from any thread."""
+    """An ONNX graph, loaded; see ``Runner``."""
 
     def __init__(
         self,
@@ -61,9 +96,7 @@ class Session:
             )
 
     def run(self, feeds: Mapping[str, NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Logits for the feeds that the variant's layout makes: of shape [n, outputs] or, of a graph
-        with an output for each token, [b, t, outputs].
-        """
+        """Logits for the feeds that the variant's layout makes, of which it reads its inputs."""
         (logits,) = self._session.run(["logits"], {name: feeds[name] for name in self._inputs})
         return np.asarray(logits, dtype=np.float32)
 
@@ -72,12 +105,12 @@ class Session:
         del self._session
 
 
-def outputs(session: Session, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
+def outputs(session: Runner, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
     """The task's output for each of n sequences, computed as one batch."""
     return by_input(task, layout, task.activate(session.run(layout.feeds(sequences))), sequences)
 
 
-def told(session: Session, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
+def told(session: Runner, layout: Layout, task: Task, sequences: Sequence[IntArray]) -> Outputs:
     """What a server keeps of them, and a bundle is checked by."""
     return task.told(outputs(session, layout, task, sequences))
 

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from strop.tasks import Outputs
 
 from .. import tensorrt
-from ..bundle import BATCH_TOKENS, Bundle, Drift, Session, Variant, told
+from ..bundle import BATCH_TOKENS, Bundle, Drift, Variant, open_runner, told
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
@@ -120,7 +120,7 @@ def _golden(bundle: Bundle, variant: Variant, faults: Mapping[str, str]) -> Gold
 
 
 def _drift(bundle: Bundle, variant: Variant, provider: str) -> Drift:
-    session, layout = Session(bundle.model_file(variant), provider=provider), variant.layout
+    session, layout = open_runner(bundle.model_file(variant), provider=provider), variant.layout
 
     def answer(sequences: Sequence[IntArray]) -> Outputs:
         return told(session, layout, bundle.task, sequences)

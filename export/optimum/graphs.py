@@ -18,8 +18,8 @@ from strop.tasks import Task
 from strop.train.encoder import first_position
 
 from ..bundle import Layout, MaskedLayout
-from ..graph import require_parity
 from ..packed import ALIGNMENT
+from ..parity import require_parity
 from ..precision import Precision
 from ..precision.calibration import Calibration
 from .environment import ENVIRONMENT
