@@ -12,7 +12,13 @@ STAGES = ("train", "export", "serve", "proto", "bench")
 SEAMS = {
     "train": (),
     "export": ("strop.train",),
-    "serve": ("strop.export.bundle", "strop.export.tensorrt", "strop.proto"),
+    # A program of torch's names the operator that it attends with, so its engine loads it from there.
+    "serve": (
+        "strop.export.bundle",
+        "strop.export.program.session",
+        "strop.export.tensorrt",
+        "strop.proto",
+    ),
     "proto": ("strop.proto",),  # the generated stubs name each other in full
     # Two benchmarks need what stands behind a server: the bundle in-process, and the run it came from.
     "bench": ("strop.proto", "strop.export.bundle", "strop.train.run"),

@@ -22,6 +22,8 @@ NARROWEST_HEAD = 32
 RESTING, READING = 1.15, 1.5
 RUNTIME = 10e6
 """Bytes of ONNX Runtime's own that the first session on a CPU touches."""
+TORCH_ITSELF = 280e6
+"""Bytes that torch takes once a program is loaded, besides the program: measured on a CPU."""
 CONTEXT = 500e6
 """Bytes that CUDA, cuBLAS and cuDNN take of a GPU for a process, whatever it computes."""
 
@@ -48,6 +50,11 @@ class Estimate:
         """On a GPU, where each instance has its own."""
         weights = Weights.read(graph)
         return cls(instances * weights.bytes, instances * _batch(weights, tokens, longest), CONTEXT)
+
+    @classmethod
+    def of_program(cls, program: Path) -> Self:
+        """Of torch's own: its instances share the weights, and its allocator grows as it must."""
+        return cls(program.stat().st_size, 0.0, TORCH_ITSELF)
 
     @property
     def total(self) -> float:

@@ -7,11 +7,11 @@ from functools import partial
 
 from strop.errors import InputError, StropError
 from strop.export import tensorrt
-from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, Variant
+from strop.export.bundle import BATCH_TOKENS, TORCH, Bundle, Layout, Variant
 from strop.export.bundle.probe import CPU, CUDA, TENSORRT, gpu_seen, missing, probe
 
 from ..config import ServeConfig
-from . import cuda
+from . import cuda, program
 from .engine import Engine, require_golden, warm_up
 from .instances import Instances, distinct
 from .memory import Estimate, FreeMemory, free_on_gpu, free_on_host
@@ -35,7 +35,7 @@ class Backend:
     name: str
     made_for: tuple[str, ...]
     """The providers by which a manifest marks the variants that were made for it, the best first."""
-    batch_tokens: int
+    batch_tokens: Callable[[], int]
     """Tokens in a batch at most, unless the user says otherwise."""
     instances: Callable[[EngineOptions], int]
     seen: Callable[[], bool]
@@ -64,7 +64,7 @@ BACKENDS: dict[str, Backend] = {
         Backend(
             name="tensorrt",
             made_for=(TENSORRT, CUDA),
-            batch_tokens=cuda.BATCH_TOKENS,
+            batch_tokens=lambda: cuda.BATCH_TOKENS,
             instances=lambda options: options.instances or cuda.INSTANCES,
             seen=gpu_seen,
             missing=tensorrt.missing,
@@ -77,7 +77,7 @@ BACKENDS: dict[str, Backend] = {
         Backend(
             name="cuda",
             made_for=(CUDA,),
-            batch_tokens=cuda.BATCH_TOKENS,
+            batch_tokens=lambda: cuda.BATCH_TOKENS,
             instances=lambda options: options.instances or cuda.INSTANCES,
             seen=gpu_seen,
             missing=_cuda_missing,
@@ -86,9 +86,21 @@ BACKENDS: dict[str, Backend] = {
             open=cuda.open_on_cuda,
         ),
         Backend(
+            name="torch",
+            made_for=(TORCH,),
+            batch_tokens=program.usual_tokens,
+            instances=program.instances,
+            seen=lambda: True,
+            missing=program.no_torch,
+            estimate=program.estimate,
+            free=program.free,
+            open=program.open_program,
+            automatic=False,
+        ),
+        Backend(
             name="cpu",
             made_for=(CPU,),
-            batch_tokens=BATCH_TOKENS,
+            batch_tokens=lambda: BATCH_TOKENS,
             instances=lambda options: options.instance_count,
             seen=lambda: True,
             missing=lambda: None,
@@ -124,9 +136,9 @@ def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
     passed_over: dict[str, str] = {}
     candidates = _candidates(bundle, config)
     for backend in candidates:
-        variant = choose(bundle, backend, config.variant)
-        tokens = config.tokens_of_a_batch(backend.batch_tokens)
+        tokens = config.tokens_of_a_batch(backend.batch_tokens())
         try:
+            variant = choose(bundle, backend, config.variant)
             engines = _open(bundle, variant, backend, config, tokens)
             upgrade = partial(_upgrade, bundle, variant, backend, config, tokens)
             return Opened(variant, engines, tokens, passed_over, upgrade)
@@ -134,8 +146,7 @@ def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
             if backend is candidates[-1]:
                 raise
             passed_over[backend.name] = str(error)
-            facts = {"provider": backend.name, "variant": variant.name}
-            log.warning("passed over: %s", error, extra={"facts": facts})
+            log.warning("passed over: %s", error, extra={"facts": {"provider": backend.name}})
     raise AssertionError("there is always the CPU")
 
 
@@ -143,10 +154,26 @@ def choose(bundle: Bundle, backend: Backend, name: str | None) -> Variant:
     """The variant of that name or, without one, the backend's own default.
 
     On a CPU that is the manifest's; elsewhere the quickest that was made for it, by the times that were
-    measured at export, or else fp32, which runs anywhere.
+    measured at export, or else fp32, which runs anywhere but in torch. ``InputError`` for a graph that
+    torch was to run, or a program of torch's that it was not.
     """
-    if name is not None or backend is BACKENDS["cpu"]:
-        return bundle.variant(name)
+    variant = bundle.variant(name)
+    if name is None and backend is not BACKENDS["cpu"]:
+        variant = _default(bundle, backend)
+    if variant.provider == TORCH and backend is not BACKENDS["torch"]:
+        raise InputError(
+            f"variant {variant.name!r} is a program of torch's own, which --provider {backend.name} can't"
+            " run; give --provider torch or auto"
+        )
+    if backend is BACKENDS["torch"] and variant.provider != TORCH:
+        raise InputError(
+            f"variant {variant.name!r} is an ONNX graph, which --provider torch can't run; leave that out,"
+            " or export a program with strop export --recipes torch"
+        )
+    return variant
+
+
+def _default(bundle: Bundle, backend: Backend) -> Variant:
     for provider in backend.made_for:
         if made := [variant for variant in bundle.manifest.variants if variant.provider == provider]:
             return max(made, key=lambda variant: variant.tokens_per_second)
@@ -158,8 +185,11 @@ def _candidates(bundle: Bundle, config: ServeConfig) -> list[Backend]:
     last = BACKENDS["cpu"]
     if config.provider != "auto":
         names = list(BACKENDS)
-        asked = [BACKENDS[name] for name in names[names.index(config.provider) :]]
-        return asked[:1] if config.require_provider else asked
+        asked, *others = (BACKENDS[name] for name in names[names.index(config.provider) :])
+        stand_in = [] if config.require_provider else [one for one in others if one.automatic]
+        return [asked, *stand_in]
+    if bundle.variant(config.variant).provider == TORCH:
+        return [BACKENDS["torch"]]
     named = bundle.variant(config.variant) if config.variant is not None else None
     return [
         backend

@@ -13,7 +13,7 @@ from strop.options import require_at_least
 T = TypeVar("T")
 GROUP = Group("What computes", sort_key=1)
 Option = Annotated[T, Parameter(group=GROUP)]
-Provider = Literal["auto", "cpu", "cuda", "tensorrt"]
+Provider = Literal["auto", "cpu", "cuda", "tensorrt", "torch"]
 LEAST_URGENT = 19
 MEGABYTE = 1e6
 
@@ -28,9 +28,9 @@ class EngineOptions:
     answers, a smaller one for speed."""
     provider: Option[Provider] = "auto"
     """What computes: cpu; cuda, ONNX Runtime on an NVIDIA GPU; tensorrt, whose engine is built while the
-    one before serves, unless it is in the cache; or auto, the best of cpu and cuda that works here and
-    that the variant was made for. Where one can't be had the next does it, and log, /metrics and metadata
-    say so."""
+    one before serves, unless it is in the cache; torch, for variants that are its own programs; or auto,
+    the best of cpu and cuda that works here and that the variant was made for, or torch for torch's.
+    Where one can't be had the next does it, and log, /metrics and metadata say so."""
     require_provider: Annotated[bool, Parameter(group=GROUP, negative="")] = False
     """Don't start where --provider can't be had, but say what to install. Set it wherever the slower
     one would not keep up. With tensorrt the server is ready once the engine is."""
