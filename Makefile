@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-serve bench-train bench-rivals clean
+.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-engines bench-serve bench-train bench-rivals clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -64,6 +64,9 @@ data train export serve query bench tune: setup
 
 bench-export: setup  ## the demo's variants against the uncompressed model: a minute
 	$(BIN)/strop bench-export $(ARGS)
+
+bench-engines: setup  ## the demo's variants in-process against padded PyTorch and the matrix peak: minutes
+	$(BIN)/strop bench-engines $(ARGS)
 
 bench-serve: setup  ## the server against its targets, on the demo's bundle: about an hour
 	$(BIN)/strop bench-serve $(ARGS)

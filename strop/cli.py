@@ -42,6 +42,10 @@ COMMANDS = {
         "strop.bench.compression.command:bench_export",
         "A bundle's variants against the uncompressed model.",
     ),
+    "bench-engines": (
+        "strop.bench.engines.command:bench_engines",
+        "Engines in-process against padded PyTorch and the peak.",
+    ),
     "demo": ("strop.demo:demo", "All of it on real sentences, in about ten minutes."),
 }
 

@@ -119,15 +119,6 @@ def exported_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) ->
     return out
 
 
-@pytest.fixture(scope="session")
-def torch_bundle(tmp_path_factory: pytest.TempPathFactory, tiny_run: Path) -> Path:
-    """The tiny run as programs of torch's alone: fp32 and bf16."""
-    out = tmp_path_factory.mktemp("bundles") / "programs"
-    options = ("--exporter", "torch-export", "--recipes", "torch-bf16", "--gate", "0.8")
-    assert main(["export", str(tiny_run), "--out", str(out), *options]) == 0
-    return out
-
-
 def save_tiny_encoder(folder: Path, model_type: str) -> None:
     """Save a random encoder of a family, without a head, and a tokenizer that knows the words."""
     import torch

@@ -20,8 +20,8 @@ SEAMS = {
         "strop.proto",
     ),
     "proto": ("strop.proto",),  # the generated stubs name each other in full
-    # Two benchmarks need what stands behind a server: the bundle in-process, and the run it came from.
-    "bench": ("strop.proto", "strop.export.bundle", "strop.train.run"),
+    # Some benchmarks need what stands behind a server: bundle and engines in-process, and the run.
+    "bench": ("strop.proto", "strop.export.bundle", "strop.serve.engines", "strop.train.run"),
 }
 # What every stage may use.
 FOUNDATION = (

@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,17 +38,3 @@ def test_a_filled_batch_has_the_buckets_shape_and_its_own_entries(lengths):
     for name, array in feeds.items():
         np.testing.assert_array_equal(filled[name][..., : array.shape[-1]], array)
     assert (filled["cu_seqlens"][len(lengths) :] == sum(lengths)).all()
-
-
-@pytest.mark.parametrize("lengths", [(5, 17, 9, 30), (3,)])
-def test_what_fills_a_bucket_changes_no_answer(torch_bundle, lengths):
-    from strop.export.bundle import Bundle, open_runner
-
-    bundle = Bundle.open(torch_bundle)
-    variant = bundle.variant("fp32")
-    session = open_runner(bundle.model_file(variant))
-    generator = np.random.default_rng(0)
-    sequences = [generator.integers(4, 50, length) for length in lengths]
-    feeds = variant.layout.tokens(sequences)
-    filled = session.run(Bucket(128).filled(feeds))
-    np.testing.assert_allclose(filled[: len(lengths)], session.run(feeds), atol=1e-5)

@@ -7,14 +7,25 @@ import weakref
 import numpy as np
 import pytest
 
+from strop.cli import main
 from strop.errors import InputError
-from strop.export.bundle import Bundle
+from strop.export.bundle import Bundle, open_runner
 from strop.export.inspect.findings import Findings
 from strop.export.program.session import TorchSession
 from strop.serve.config import ServeConfig
+from strop.serve.engines.buckets import Bucket
 from strop.serve.engines.engine import require_golden
 from strop.serve.engines.opening import open_engines
 from strop.serve.engines.torch import TorchEngine
+
+
+@pytest.fixture(scope="module")
+def torch_bundle(tmp_path_factory, tiny_run):
+    """The tiny run as programs of torch's alone: fp32 and bf16."""
+    out = tmp_path_factory.mktemp("bundles") / "programs"
+    options = ("--exporter", "torch-export", "--recipes", "torch-bf16", "--gate", "0.8")
+    assert main(["export", str(tiny_run), "--out", str(out), *options]) == 0
+    return out
 
 
 def test_the_bundle_says_what_it_is_and_answers_as_it_did(torch_bundle):
@@ -54,6 +65,17 @@ def test_the_last_engine_to_close_gives_the_program_back(torch_bundle):
     assert program() is not None
     engines[1].close()
     assert program() is None
+
+
+@pytest.mark.parametrize("lengths", [(5, 17, 9, 30), (3,)])
+def test_what_fills_a_bucket_changes_no_answer(torch_bundle, lengths):
+    bundle = Bundle.open(torch_bundle)
+    variant = bundle.variant("fp32")
+    session = open_runner(bundle.model_file(variant))
+    generator = np.random.default_rng(0)
+    feeds = variant.layout.tokens([generator.integers(4, 50, length) for length in lengths])
+    filled = session.run(Bucket(128).filled(feeds))
+    np.testing.assert_allclose(filled[: len(lengths)], session.run(feeds), atol=1e-5)
 
 
 def test_padded_batches_are_refused(torch_bundle):
