@@ -21,7 +21,13 @@ SEAMS = {
     ),
     "proto": ("strop.proto",),  # the generated stubs name each other in full
     # Some benchmarks need what stands behind a server: bundle and engines in-process, and the run.
-    "bench": ("strop.proto", "strop.export.bundle", "strop.serve.engines", "strop.train.run"),
+    "bench": (
+        "strop.proto",
+        "strop.export.bundle",
+        "strop.serve.config",
+        "strop.serve.engines",
+        "strop.train.run",
+    ),
 }
 # What every stage may use.
 FOUNDATION = (

@@ -12,11 +12,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from strop.errors import StropError
-from strop.export.bundle import Bundle
+from strop.export.bundle import TORCH, Bundle, Variant
 from strop.export.bundle.layout import IntArray
+from strop.serve.config import ServeConfig
 from strop.serve.engines.engine import Engine
-from strop.serve.engines.opening import open_engines
-from strop.serve.engines.options import EngineOptions
+from strop.serve.engines.instances import Instances
+from strop.serve.engines.opening import BACKENDS, Backend, open_engines
+from strop.serve.engines.options import Provider
 
 from .defaults import Device, device_of
 
@@ -98,18 +100,53 @@ def eager(model: PreTrainedModel, device: Device, pad: int, sequences: Batch) ->
 def engines(
     bundle: Bundle, names: Sequence[str], texts: Mapping[Device, Batch], threads: int
 ) -> Iterator[tuple[str, Contender | StropError]]:
-    """Each variant's engine by the variant's name, or why there is none here.
+    """Each variant on each provider that it was made for, by both names, or why there is none here.
 
-    ``texts`` are those for engines on each kind of device, as token ids.
+    fp32 runs on every provider. ``texts`` are those for engines on each kind of device, as token ids.
     """
-    options = EngineOptions(instances=1, threads=threads)
     for variant in [bundle.variant(name) for name in names] or bundle.manifest.variants:
-        try:
-            engine, *_ = open_engines(bundle, variant, options)
-        except StropError as error:
-            yield variant.name, error
-        else:
-            yield variant.name, _contender(variant.name, engine, texts[device_of(engine.provider)])
+        backends = [one for one in BACKENDS.values() if _runs(one, variant, bundle)]
+        if not backends:
+            yield variant.name, StropError(f"it was made for {variant.provider}, which is no --provider")
+        for backend in backends:
+            name = f"{variant.name} on {backend.name}"
+            try:
+                engine = _open(bundle, variant, backend, threads)
+            except StropError as error:
+                yield name, error
+            else:
+                yield name, _contender(name, engine, texts[device_of(engine.provider)])
+
+
+def _runs(backend: Backend, variant: Variant, bundle: Bundle) -> bool:
+    """Whether it is worth trying: a graph in fp32 runs on whatever the machine has, all others where
+    they were made for.
+    """
+    if variant.provider in backend.made_for:
+        return True
+    return (
+        variant == bundle.reference
+        and TORCH not in (variant.provider, *backend.made_for)
+        and backend.seen()
+    )
+
+
+def _open(bundle: Bundle, variant: Variant, backend: Backend, threads: int) -> Engine:
+    """One engine of a provider's own, in place of what would serve until it is there."""
+    config = ServeConfig(
+        str(bundle.root),
+        variant=variant.name,
+        provider=cast(Provider, backend.name),
+        require_provider=True,
+        instances=1,
+        threads=threads,
+    )
+    opened = open_engines(bundle, config)
+    instances = Instances(opened.engines)
+    if (upgrade := opened.upgrade(instances)) is not None:
+        upgrade.require()
+    with instances.engine(0) as engine:
+        return engine
 
 
 def _contender(name: str, engine: Engine, sequences: Batch) -> Contender:

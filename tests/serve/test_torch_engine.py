@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,7 +45,8 @@ def test_the_bundle_says_what_it_is_and_answers_as_it_did(torch_bundle):
 def test_engines_on_a_cpu_are_one_and_answer_the_golden_examples(torch_bundle):
     bundle = Bundle.open(torch_bundle)
     for variant in bundle.manifest.variants:
-        engines = open_engines(bundle, variant, ServeConfig(torch_bundle, instances=3))
+        config = ServeConfig(torch_bundle, variant=variant.name, instances=3)
+        engines = open_engines(bundle, config).engines
         assert len(engines) == 3
         assert len(set(engines)) == 1
         assert engines[0].provider == "torch-cpu"
@@ -81,7 +83,22 @@ def test_what_fills_a_bucket_changes_no_answer(torch_bundle, lengths):
 def test_padded_batches_are_refused(torch_bundle):
     bundle = Bundle.open(torch_bundle)
     with pytest.raises(InputError, match="--layout padded: variant 'fp32' is torch's"):
-        open_engines(bundle, bundle.variant("fp32"), ServeConfig(torch_bundle, layout="padded"))
+        open_engines(bundle, ServeConfig(torch_bundle, layout="padded"))
+
+
+def test_a_provider_and_a_variant_that_do_not_go_together_are_refused(torch_bundle, tiny_bundle):
+    bundle = Bundle.open(torch_bundle)
+    with pytest.raises(
+        InputError, match="'fp32' is a program of torch's own, which --provider cpu can't run"
+    ):
+        open_engines(bundle, ServeConfig(torch_bundle, provider="cpu"))
+    graphs = Bundle.open(tiny_bundle)
+    config = ServeConfig(tiny_bundle, provider="torch", require_provider=True)
+    with pytest.raises(InputError, match="'fp32' is an ONNX graph, which --provider torch can't run"):
+        open_engines(graphs, config)
+    opened = open_engines(graphs, replace(config, require_provider=False))
+    assert opened.engines[0].provider == "CPUExecutionProvider"
+    assert "torch" in opened.passed_over
 
 
 def test_a_server_answers_with_it_and_says_so(torch_bundle, start_server):
