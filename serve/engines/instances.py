@@ -18,6 +18,8 @@ class Instances:
     def __init__(self, engines: Sequence[Engine]) -> None:
         self._engines = list(engines)
         self._busy = [threading.Lock() for _ in engines]
+        self.closed = False
+        """Whether the engines are gone."""
 
     def __len__(self) -> int:
         """Batches that are computed at the same time."""
@@ -65,6 +67,7 @@ class Instances:
 
     def close(self) -> None:
         """Give the engines' memory back; none may be in use any more."""
+        self.closed = True
         for engine in distinct(self._engines):
             engine.close()
 

@@ -49,7 +49,10 @@ class Drift:
         watched.profiler.count(answer.encoded, answer.outputs, watched.counts.now())
 
     def publish(self) -> None:
-        """Write the windows down for whoever shows the page."""
+        """Write the windows down for whoever shows the page; what is no longer served is let go."""
+        self._models = {
+            key: watched for key, watched in self._models.items() if not watched.model.instances.closed
+        }
         for watched in self._models.values():
             watched.publish(self._served)
 

@@ -1,5 +1,7 @@
 """Drift: the distances and what chance does to them, the windows, and what the page shows."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from strop.export.bundle import Bundle, Encoded, Profiler
 from strop.serve.core import Answer, Query, Timings
+from strop.serve.engines.instances import Instances
 from strop.serve.observe.distances import show_distances
 from strop.serve.observe.divergence import shannon_distance, stability_by_chance, stability_index
 from strop.serve.observe.drift import Drift
@@ -127,6 +130,7 @@ def test_the_page_tells_drift_once_there_is_something_to_compare(tiny_bundle: Pa
         labels=manifest.labels,
         encoder=bundle.text_encoder(),
         profile=manifest.profile,
+        instances=Instances([]),
     )
     drift = Drift(registry, lambda: 0.0)
     show_distances(registry)
@@ -141,6 +145,12 @@ def test_the_page_tells_drift_once_there_is_something_to_compare(tiny_bundle: Pa
     assert registry.get_sample_value("strop_drift_psi_by_chance", labels) == pytest.approx(
         stability_by_chance([2, 1, 2], [0, 0, 40])
     )
+    held = weakref.ref(model.encoder)
     model.profile = {}
     drift.answered(model, Query(["x"]), Answer(rows[:1], encoded(4), Timings(0, 0, 0, 0)))
     assert registry.get_sample_value("strop_drift_inputs", labels) == 40
+    model.instances.close()
+    del model
+    drift.publish()
+    gc.collect()
+    assert held() is None  # what is no longer served takes no memory here
