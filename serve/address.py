@@ -15,6 +15,14 @@ def split(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def require_address(flag: str, address: str) -> None:
+    """``InputError`` when ``address`` is not ``host:port``."""
+    try:
+        split(address)
+    except ValueError as error:
+        raise InputError(f"{flag}: {error}; write it like 127.0.0.1:8001") from error
+
+
 def join(host: str, port: int) -> str:
     """What ``split`` takes apart."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

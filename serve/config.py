@@ -7,9 +7,11 @@ from typing import Literal
 from cyclopts import Parameter
 
 from strop.errors import InputError
-from strop.options import flag, require_at_least
+from strop.options import require_at_least
 
-from .address import split
+from .address import require_address
+from .doors.listening import unlocked
+from .doors.options import DoorOptions, LimitOptions
 from .engines.options import EngineOptions
 from .feedback.options import FeedbackOptions
 from .repository.options import RepositoryOptions
@@ -29,8 +31,8 @@ class BasicOptions:
     sign). Set it where others can reach the bundle on its way to the box. Needs pip install
     'strop[sign]'."""
     address: str = "127.0.0.1:8001"
-    """Where gRPC listens, as host:port. 0.0.0.0 takes calls from other machines; port 0 takes any
-    free port, which is printed."""
+    """Where gRPC listens, as host:port. 0.0.0.0 takes calls from other machines, and wants TLS and a
+    lock; port 0 takes any free port, which is printed."""
     metrics_address: str = "127.0.0.1:8002"
     """Where Prometheus reads /metrics over HTTP, as host:port."""
     accept_backlog: int = 1000
@@ -39,8 +41,6 @@ class BasicOptions:
     Set 64 where callers give up within a fraction of a second and may overload the server: it then
     answers hundreds of calls a second that it would otherwise accept too late. It turns away bursts
     of more calls than that at once, too."""
-    max_message_bytes: int = 1048576
-    """The largest request; a larger one is refused with RESOURCE_EXHAUSTED."""
     dollars_per_hour: float | None = None
     """What the machine costs in US dollars an hour: /metrics then tells what was spent since the start
     and what a million queries cost, now and on average. strop cost says it of the price book's machines;
@@ -67,16 +67,13 @@ class BasicOptions:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        require_at_least(self, accept_backlog=1, max_message_bytes=1, notice_seconds=0, grace_seconds=0)
+        require_at_least(self, accept_backlog=1, notice_seconds=0, grace_seconds=0)
         if self.dollars_per_hour is not None and not 0 < self.dollars_per_hour < float("inf"):
             raise InputError(f"--dollars-per-hour is {self.dollars_per_hour}; it must be above 0")
         if self.tariff is not None and not 0 <= self.tariff < float("inf"):
             raise InputError(f"--tariff is {self.tariff}; give US dollars per kilowatt-hour, such as 0.15")
-        for name in ("address", "metrics_address"):
-            try:
-                split(getattr(self, name))
-            except ValueError as error:
-                raise InputError(f"{flag(name)}: {error}; write it like 127.0.0.1:8001") from error
+        require_address("--address", self.address)
+        require_address("--metrics-address", self.metrics_address)
         if self.otlp_endpoint is not None and not self.otlp_endpoint.startswith(("http://", "https://")):
             raise InputError(
                 f"--otlp-endpoint is {self.otlp_endpoint!r}; write it like http://127.0.0.1:4317"
@@ -85,7 +82,15 @@ class BasicOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class ServeConfig(FeedbackOptions, RepositoryOptions, SchedulingOptions, EngineOptions, BasicOptions):
+class ServeConfig(
+    FeedbackOptions,
+    LimitOptions,
+    DoorOptions,
+    RepositoryOptions,
+    SchedulingOptions,
+    EngineOptions,
+    BasicOptions,
+):
     """What is served, where, and within which bounds."""
 
     def __post_init__(self) -> None:
@@ -95,5 +100,21 @@ class ServeConfig(FeedbackOptions, RepositoryOptions, SchedulingOptions, EngineO
         SchedulingOptions.__post_init__(self)
         RepositoryOptions.__post_init__(self)
         FeedbackOptions.__post_init__(self)
+        DoorOptions.__post_init__(self)
+        LimitOptions.__post_init__(self)
+        if self.admin_address is not None and self.workers > 1:
+            raise InputError("--admin-address reaches one worker alone; leave it out, or use --workers 1")
+        if self.unlocked and not self.insecure_listen:
+            raise InputError(
+                f"{self.unlocked}; give them, or --insecure-listen if something else guards the network"
+            )
         if self.model_control == "explicit" and self.workers > 1:
             raise InputError("--model-control explicit reaches one worker alone; use poll, or --workers 1")
+
+    @property
+    def unlocked(self) -> str:
+        """What others can reach although it isn't locked; empty if there is nothing."""
+        addresses = {"--address": self.address, "--metrics-address": self.metrics_address}
+        if self.admin_address is not None:
+            addresses["--admin-address"] = self.admin_address
+        return unlocked(addresses, self)

@@ -63,6 +63,8 @@ class Answer:
     outputs: Outputs
     encoded: Sequence[Encoded]
     timings: Timings
+    engine_seconds: float = 0.0
+    """Engine time that its texts took: of each batch, the part that their tokens are of it."""
 
     def by_text(self, found: Any) -> list[Any]:
         """What there is for each of ``encoded``, in lists for texts of one window or more."""
@@ -94,6 +96,7 @@ class Work:
     waiting_tokens: int = 0
     """Tokens of its queued texts that are not yet in a batch."""
     scored: int = 0
+    engine_seconds: float = 0.0
     abandoned: bool = False
     """Nobody waits for it any more: none of its texts may join a batch."""
     _outputs: Any = field(default=None, init=False, repr=False)
@@ -131,7 +134,7 @@ class Work:
             compute=finished - self.started,
             total=now - self.arrived,
         )
-        return Answer(self._outputs, self.encoded, timings)
+        return Answer(self._outputs, self.encoded, timings, self.engine_seconds)
 
     def fail(self, error: Exception) -> None:
         """End the call with ``error``, unless it has already ended."""
@@ -146,6 +149,11 @@ class Share:
     work: Work
     start: int
     stop: int
+
+    @property
+    def tokens(self) -> int:
+        """What its texts would take alone."""
+        return sum(self.work.sizes[self.start : self.stop])
 
 
 @dataclass(frozen=True, slots=True)

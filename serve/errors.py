@@ -29,6 +29,18 @@ class InvalidArgumentError(RequestError):
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
+class UnauthenticatedError(RequestError):
+    """Nobody knows who asks."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class PermissionDeniedError(RequestError):
+    """Who asks is known, and may not ask that, or not here."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+
+
 class NotFoundError(RequestError):
     """No such model, or not that version of it."""
 
@@ -61,6 +73,12 @@ class QueueFullError(OverloadError):
     """The queue's bound is reached."""
 
     shed = "queue_full"
+
+
+class QuotaError(OverloadError):
+    """The caller's key has used up what it may."""
+
+    shed = "quota"
 
 
 class LateError(OverloadError):

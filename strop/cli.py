@@ -30,6 +30,7 @@ COMMANDS = {
         "strop.serve.doctor.command:doctor",
         "Whether this box is fit to serve, and what to change.",
     ),
+    "keys": ("strop.serve.doors.command:app", "Keys for the callers of a server."),
     "query": ("strop.bench.query:query", "Ask a running server."),
     "watch": ("strop.bench.watch.command:watch", "Label a stream of texts; an alert when bad news surges."),
     "bench": ("strop.bench.command:app", "Latency, accuracy and dollars per million queries."),

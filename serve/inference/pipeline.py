@@ -118,8 +118,11 @@ class Pipeline:
             return
         now = self._clock()
         answered = []
+        seconds = outcome.finished - outcome.batch.formed
+        tokens = sum(share.tokens for share in outcome.batch.shares)
         for number, share in enumerate(outcome.batch.shares):
             work = share.work
+            work.engine_seconds += seconds * share.tokens / tokens
             if number in outcome.failures:
                 error = EngineError("the model failed on this call's texts")
                 error.__cause__ = outcome.failures[number]

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from .model_metrics import SECONDS, ModelFamilies, ModelMetrics
 
-SHED_REASONS = ("queue_full", "deadline", "late", "cancelled", "draining")
+SHED_REASONS = ("queue_full", "deadline", "late", "cancelled", "draining", "quota")
 
 
 class Metrics:

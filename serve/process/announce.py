@@ -42,21 +42,32 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Addresses:
+    """Where calls are taken, as host:port."""
+
+    calls: str
+    admin: str | None = None
+    """For admin calls, where they have an address of their own."""
+
+
+@dataclass(frozen=True)
 class Ready:
     """Where a ready server is found."""
 
     address: str
     metrics_address: str
     pid: int
+    admin_address: str | None = None
 
     def write(self, path: Path) -> None:
         """Write it as JSON; whoever sees the file sees all of it."""
+        told = {name: value for name, value in asdict(self).items() if value is not None}
         draft = path.with_name(f"{path.name}.{self.pid}")
-        draft.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
         draft.replace(path)
 
 
-def announce(served: Served, config: ServeConfig, address: str, metrics_address: str) -> None:
+def announce(served: Served, config: ServeConfig, addresses: Addresses, metrics_address: str) -> None:
     """Print what is served and where, write the ready file if one is asked for, tell systemd."""
     table = Table.grid(padding=(0, 2))
     each = "" if config.workers == 1 else f" in each of {config.workers} workers"
@@ -70,14 +81,26 @@ def announce(served: Served, config: ServeConfig, address: str, metrics_address:
     if not served.models:
         table.add_row("model", "none yet")
     for name, value in (
-        ("gRPC", address),
-        ("metrics", f"http://{metrics_address}/metrics"),
+        ("gRPC", f"{addresses.calls}{_locks(config)}"),
+        ("admin", addresses.admin),
+        ("metrics", f"http{'s' * bool(config.tls_certificate)}://{metrics_address}/metrics"),
     ):
+        if value is None:
+            continue
         table.add_row(name, value)
     console = Console(soft_wrap=True, markup=False)
     console.print("strop serve is ready")
     console.print(table)
     console.file.flush()
     if config.ready_file is not None:
-        Ready(address, metrics_address, os.getpid()).write(config.ready_file)
+        Ready(addresses.calls, metrics_address, os.getpid(), addresses.admin).write(config.ready_file)
     notify("READY=1")
+
+
+def _locks(config: ServeConfig) -> str:
+    locks = {
+        "TLS": config.tls_certificate,
+        "client certificates": config.tls_client_ca,
+        "API keys": config.keys,
+    }
+    return "".join(f", {name}" for name, given in locks.items() if given)

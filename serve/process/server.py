@@ -20,6 +20,11 @@ from strop.errors import InputError, StropError
 
 from ..address import check_free, in_use, join, split
 from ..config import ServeConfig
+from ..doors.certificates import credentials
+from ..doors.doors import Doors
+from ..doors.gate import Gate
+from ..doors.journal import Journal
+from ..doors.listening import connection_options
 from ..feedback.counts import FeedbackCounts
 from ..feedback.prepare import prepare_store
 from ..inference.model import Model
@@ -39,11 +44,11 @@ from ..repository.finder import Finder, ModelControl
 from ..repository.loader import Loader
 from ..repository.router import Router
 from ..repository.source import source_of
-from ..wire.calls import Calls
+from ..wire.calls import Calls, no_span
 from ..wire.open_inference import OpenInference
 from ..wire.registration import register
 from ..wire.typed import TakeFeedback, Typed
-from .announce import Served, ServedModel, announce
+from .announce import Addresses, Served, ServedModel, announce
 
 if TYPE_CHECKING:
     from ..feedback.recorder import Recorder
@@ -66,13 +71,19 @@ def run_server(config: ServeConfig) -> None:
     """
     check_free("--address", config.address)
     check_free("--metrics-address", config.metrics_address)
+    if config.admin_address is not None:
+        check_free("--admin-address", config.admin_address)
     prepare_store(config)
     uvloop.run(_serve(config))
 
 
 async def _serve(config: ServeConfig) -> None:
-    metrics = Metrics()
-    with contextlib.closing(MetricsPage(metrics.registry, config.metrics_address)) as page:
+    metrics, doors = Metrics(), Doors.of(config)
+    if config.unlocked:
+        log.warning(config.unlocked)
+    with contextlib.closing(
+        MetricsPage(metrics.registry, config.metrics_address, doors.certificates, doors.keys)
+    ) as page:
         async with (
             counted(metrics.registry, config.dollars_per_hour, lambda: metrics.texts),
             loaded(config, metrics) as models,
@@ -85,9 +96,9 @@ async def _serve(config: ServeConfig) -> None:
                 metered(
                     metrics.registry, found.on_gpu, [os.getpid()], lambda: metrics.texts, config.tariff
                 ),
-                listening(models, config) as address,
+                listening(models, config, doors) as addresses,
             ):
-                announce(found, config, address, page.address)
+                announce(found, config, addresses, page.address)
                 await signalled.wait()
 
 
@@ -125,7 +136,12 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
         )
         try:
             await controller.start()
-            calls = Calls(metrics, tracing.start_span) if tracing else Calls(metrics)
+            calls = Calls(
+                metrics,
+                tracing.start_span if tracing else no_span,
+                Journal(config).ended,
+                config.stream_idle_seconds,
+            )
             async with controller.polling(), router.watching():
                 finder = Finder(catalogue, controller, router)
                 yield Models(catalogue, finder, controller, calls, recorder.take if recorder else None)
@@ -134,14 +150,14 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
 
 
 @contextlib.asynccontextmanager
-async def listening(models: Models, config: ServeConfig) -> AsyncIterator[str]:
-    """Answer calls while the block runs, then drain; yields the address."""
-    server = Server(models, config)
-    address = await server.start()
+async def listening(models: Models, config: ServeConfig, doors: Doors) -> AsyncIterator[Addresses]:
+    """Answer calls while the block runs, then drain; yields the addresses."""
+    server = Server(models, config, doors)
+    addresses = await server.start()
     # What is loaded by now stays. Every full collection would walk it: 26 ms of nothing else.
     gc.collect()
     gc.freeze()
-    yield address
+    yield addresses
     await server.drain()
 
 
@@ -196,41 +212,70 @@ def _served(model: Model) -> ServedModel:
 
 
 class Server:
-    """The gRPC server with its services, and the order in which it goes down."""
+    """The gRPC server with its services, and the order in which it goes down.
 
-    def __init__(self, models: Models, config: ServeConfig) -> None:
+    Where admin calls have an address of their own, a second one listens there with the same services.
+    """
+
+    def __init__(self, models: Models, config: ServeConfig, doors: Doors) -> None:
         self._config = config
+        self._doors = doors
         self._catalogue = models.catalogue
         self._calls = calls = models.calls
         self._health = health.aio.HealthServicer()
-        self._names = (OpenInference.service, Typed.service)
-        self._server = grpc.aio.server(
+        admission = doors.admission(config)
+        self._services = (
+            OpenInference(models.catalogue, models.finder, models.control, calls, admission),
+            Typed(models.finder, calls, admission, models.take_feedback),
+        )
+        apart = config.admin_address is not None
+        self._server = self._new(admin=not apart)
+        self._admin = self._new(admin=True) if apart else None
+
+    def _new(self, *, admin: bool) -> grpc.aio.Server:
+        """A server of all services, which takes ``admin`` calls or not."""
+        config, names = self._config, [service.service for service in self._services]
+        locked = self._doors.keys is not None or not admin
+        server = grpc.aio.server(
+            # None where it would let all in: a call costs less.
+            interceptors=[Gate(self._calls, self._doors.keys, admin=admin)] if locked else [],
             options=[
                 # For workers alone: otherwise a second server takes half of the calls unnoticed.
                 ("grpc.so_reuseport", int(config.workers > 1)),
-                ("grpc.max_receive_message_length", config.max_message_bytes),
                 ("grpc.server.max_pending_requests", config.accept_backlog),
                 ("grpc.server.max_pending_requests_hard_limit", 2 * config.accept_backlog),
-            ]
+                *connection_options(config),
+            ],
         )
-        most = config.queue_texts // 2
-        register(OpenInference(models.catalogue, models.finder, models.control, calls, most), self._server)
-        register(Typed(models.finder, calls, models.take_feedback), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            [*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-        )
+        for service in self._services:
+            register(service, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        return server
 
-    async def start(self) -> str:
-        """Listen, report SERVING; returns the address. ``InputError`` when the port is taken."""
-        try:
-            port = self._server.add_insecure_port(self._config.address)
-        except RuntimeError as error:
-            raise in_use("--address", self._config.address, OSError(str(error))) from error
-        for name in self._names:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    async def start(self) -> Addresses:
+        """Listen, report SERVING; returns the addresses. ``InputError`` when a port is taken."""
+        config = self._config
+        address = self._listen(self._server, "--address", config.address)
+        admin = config.admin_address
+        if self._admin is not None and admin is not None:
+            admin = self._listen(self._admin, "--admin-address", admin)
+            await self._admin.start()
+        for service in self._services:
+            await self._health.set(service.service, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
-        return join(split(self._config.address)[0], port)
+        return Addresses(address, admin)
+
+    def _listen(self, server: grpc.aio.Server, flag: str, address: str) -> str:
+        certificates = self._doors.certificates
+        try:
+            if certificates is None:
+                port = server.add_insecure_port(address)
+            else:
+                port = server.add_secure_port(address, credentials(certificates))
+        except RuntimeError as error:
+            raise in_use(flag, address, OSError(str(error))) from error
+        return join(split(address)[0], port)
 
     async def drain(self) -> None:
         """Report NOT_SERVING, give notice, refuse new calls, let the ones under way finish.
@@ -253,6 +298,8 @@ class Server:
             await asyncio.wait({stopping}, timeout=SETTLE_SECONDS)
         await self._server.stop(None)
         await stopping
+        if self._admin is not None:
+            await self._admin.stop(None)
         if unfinished:
             raise StropError(f"{unfinished} calls were cancelled after {grace} s of grace")
 

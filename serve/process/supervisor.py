@@ -21,13 +21,14 @@ from strop.errors import StropError
 
 from ..address import check_free, reserved
 from ..config import ServeConfig
+from ..doors.doors import Doors
 from ..feedback.prepare import prepare_store
 from ..observe.distances import Distances
 from ..observe.gpu import metered
 from ..observe.page import MetricsPage
 from ..observe.spending import counted
 from . import reports
-from .announce import Served, announce
+from .announce import Addresses, Served, announce
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,9 @@ def run_workers(config: ServeConfig) -> None:
 
 async def _supervise(config: ServeConfig) -> None:
     # Either signal cancels what this function waits for: first the service, then the drain.
+    doors = Doors.of(config)
+    if config.unlocked:
+        log.warning(config.unlocked)
     supervisor = asyncio.current_task()
     assert supervisor is not None  # noqa: S101
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,7 +67,9 @@ async def _supervise(config: ServeConfig) -> None:
         counts = Counts(Path(folder))
         shared = replace(config, address=address)
         workers = [Worker(number, shared, counts) for number in range(config.workers)]
-        with contextlib.closing(MetricsPage(counts.registry, config.metrics_address)) as page:
+        with contextlib.closing(
+            MetricsPage(counts.registry, config.metrics_address, doors.certificates, doors.keys)
+        ) as page:
             async with counted(counts.registry, config.dollars_per_hour, counts.texts):
                 try:
                     with contextlib.suppress(asyncio.CancelledError):
@@ -72,7 +78,7 @@ async def _supervise(config: ServeConfig) -> None:
                         async with metered(
                             counts.registry, served.on_gpu, pids, counts.texts, config.tariff
                         ):
-                            announce(served, config, address, page.address)
+                            announce(served, config, Addresses(address), page.address)
                             await asyncio.gather(*(worker.keep() for worker in workers))
                     await _drain(workers)
                 except asyncio.CancelledError:

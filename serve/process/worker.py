@@ -68,11 +68,14 @@ def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]") -> 
     # Not at the top: what can't be imported is reported, and no metric may exist before its files.
     import uvloop
 
+    from ..doors.doors import Doors
     from ..observe.metrics import Metrics
     from .server import listening, loaded, served
 
+    doors = Doors.of(config)
+
     async def serve() -> None:
-        async with loaded(config, Metrics()) as models, listening(models, config):
+        async with loaded(config, Metrics()) as models, listening(models, config, doors):
             reports.write(supervisor, served(models.catalogue))
             await asyncio.wrap_future(drain)
 

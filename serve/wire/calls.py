@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar, cast
 import grpc
 from grpc.aio import ServicerContext as Context
 
+from ..doors.visit import Visit, visit
 from ..errors import Metadata, RequestError
 from ..observe.log import Facts, about
 from ..observe.metrics import Metrics
@@ -31,6 +32,10 @@ StartSpan = Callable[[str, str, Context], EndSpan]
 """Starts the span of a call to a service's method."""
 
 
+Ended = Callable[[str, str, object, Context, grpc.StatusCode, float], None]
+"""Hears of every call that ended: service, method, request, context, status, seconds."""
+
+
 def no_span(service: str, method: str, context: Context) -> EndSpan:
     """Trace nothing."""
     return _no_end
@@ -40,11 +45,26 @@ def _no_end(code: grpc.StatusCode) -> None:
     pass
 
 
+def unheard(
+    service: str, method: str, request: object, context: Context, code: grpc.StatusCode, seconds: float
+) -> None:
+    """Write nothing down."""
+
+
 class Calls:
     """Runs the handlers of every service and knows how many are under way."""
 
-    def __init__(self, metrics: Metrics, start_span: StartSpan = no_span) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        start_span: StartSpan = no_span,
+        ended: Ended = unheard,
+        stream_idle_seconds: float = 0.0,
+    ) -> None:
         self._metrics = metrics
+        self._ended = ended
+        self.stream_idle_seconds = stream_idle_seconds
+        """After which a stream is cut off; 0 for never."""
         self._start_span = start_span
         self._idle = asyncio.Event()
         self._idle.set()
@@ -71,6 +91,8 @@ class Calls:
         """
         started = time.monotonic()
         code = grpc.StatusCode.OK
+        # Of its own: the messages of a stream are under way together.
+        visit.set(Visit(visit.get().key))
         about.set(partial(_facts, service, method, request, context))
         self._begin()
         end_span = self._start_span(service, method, context)
@@ -90,10 +112,11 @@ class Calls:
             context.set_trailing_metadata(metadata)
             return cast(Reply, None)
         finally:
-            self._end()
+            self._leave()
             seconds = time.monotonic() - started
             self._metrics.ended(service, method, code.name, seconds)
             end_span(code)
+            self._ended(service, method, request, context, code, seconds)
             if log.isEnabledFor(logging.DEBUG):
                 facts = {"code": code.name, "milliseconds": round(1000 * seconds, 3)}
                 log.debug("a call ended", extra={"facts": facts})
@@ -118,7 +141,7 @@ class Calls:
         self._idle.clear()
         self._metrics.began()
 
-    def _end(self) -> None:
+    def _leave(self) -> None:
         self.in_flight -= 1
         if self.in_flight == 0:
             self._idle.set()

@@ -8,6 +8,7 @@ from strop.proto import open_inference_pb2 as pb
 from strop.tasks import Task
 
 from ..core import IntArray, Query
+from ..doors.sizes import Sizes
 from ..errors import InvalidArgumentError
 from .parameters import Wishes, read_count, read_wishes
 from .tensors import (
@@ -37,13 +38,13 @@ class Output:
 class RequestReader:
     """Reads requests to one model."""
 
-    def __init__(self, rules: TokenRules | None, max_texts: int, *, pairs: bool) -> None:
+    def __init__(self, rules: TokenRules | None, sizes: Sizes, *, pairs: bool) -> None:
         """Take token ids where there are ``rules`` for them, and pairs of texts instead of texts.
 
-        Requests of more than ``max_texts`` are refused before anything is made of them.
+        Requests beyond ``sizes`` are refused before anything is made of them.
         """
         self._rules = rules
-        self._max_texts = max_texts
+        self._sizes = sizes
         self._texts_in = [TEXT, PAIR] if pairs else [TEXT]
 
     def query(
@@ -87,7 +88,7 @@ class RequestReader:
             raise InvalidArgumentError(
                 f"input {tensor.name!r} has shape {list(shape)}; send [n] or [n, 1], n at least 1"
             )
-        self._bound(shape[0])
+        self._sizes.check_texts(shape[0])
         return [_decode(tensor, element, number) for number, element in enumerate(read_bytes(tensor, blob))]
 
     def _encoded(
@@ -107,12 +108,9 @@ class RequestReader:
             raise InvalidArgumentError(
                 f"input {tensor.name!r} has shape {list(shape)}; send [n, tokens], each at least 1"
             )
-        self._bound(shape[0])
+        self._sizes.check_texts(shape[0])
+        self._sizes.check_row(shape[1])
         return read_integers(tensor, blob)
-
-    def _bound(self, texts: int) -> None:
-        if texts > self._max_texts:
-            raise InvalidArgumentError(f"{texts} texts in one call are too many; at most {self._max_texts}")
 
 
 def pair_up(texts: Sequence[Text], seconds: Sequence[str]) -> list[Text]:

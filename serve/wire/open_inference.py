@@ -13,10 +13,13 @@ from strop import __version__
 from strop.proto import open_inference_pb2 as pb
 from strop.proto import open_inference_pb2_grpc as pb_grpc
 
+from ..doors.admission import Admission
+from ..doors.sizes import Sizes
+from ..doors.visit import client_of
 from ..inference.model import Model
 from ..repository.catalogue import Catalogue, State
 from ..repository.deployed import Deployed
-from ..repository.finder import Finder, ModelControl
+from ..repository.finder import Finder, ModelControl, Sticky, no_key
 from .calls import Calls, counted, new_request_id, request_id, route_key, seconds_left
 from .describe import configuration, metadata, statistics
 from .infer_reply import ReplyWriter
@@ -47,12 +50,12 @@ class Tensors:
     writer: ReplyWriter
 
     @classmethod
-    def of(cls, model: Model, max_texts: int) -> Self:
-        """Take requests of at most ``max_texts`` texts."""
+    def of(cls, model: Model, sizes: Sizes) -> Self:
+        """Take requests of at most these sizes."""
         encoder = model.encoder
         rules = TokenRules(encoder.vocabulary_size, encoder.max_tokens, model.layout.pad_token_id)
         takes_tokens = not (model.pairs or model.task.reads_offsets)
-        reader = RequestReader(rules if takes_tokens else None, max_texts, pairs=model.pairs)
+        reader = RequestReader(rules if takes_tokens else None, sizes, pairs=model.pairs)
         return cls(rules, reader, ReplyWriter(model.task, model.labels, model.variant))
 
 
@@ -63,14 +66,18 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
     service = descriptor.full_name
 
     def __init__(
-        self, catalogue: Catalogue, models: Finder, control: ModelControl, calls: Calls, max_texts: int
+        self,
+        catalogue: Catalogue,
+        models: Finder,
+        control: ModelControl,
+        calls: Calls,
+        admission: Admission,
     ) -> None:
-        """Take requests of at most ``max_texts`` texts."""
         self.calls = calls
         self._catalogue = catalogue
         self._models = models
         self._control = control
-        self._max_texts = max_texts
+        self._admission = admission
         self._tensors: WeakKeyDictionary[Deployed, Tensors] = WeakKeyDictionary()
 
     @counted
@@ -92,7 +99,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelReadyRequest, context: Context
     ) -> pb.ModelReadyResponse:
         """True for a served model until the server drains; false for any other."""
-        known = self._models.has(request.name, request.version)
+        known = self._models.has(self._admission.name(request.name), request.version)
         return pb.ModelReadyResponse(ready=known and self._catalogue.ready)
 
     @counted
@@ -109,7 +116,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelMetadataRequest, context: Context
     ) -> pb.ModelMetadataResponse:
         """The model's version and tensors."""
-        model = (await self._models.find(request.name, request.version)).model
+        model = (await self._find(request.name, request.version)).model
         return metadata(model, self._catalogue.versions(model.name))
 
     @counted
@@ -117,7 +124,7 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelConfigRequest, context: Context
     ) -> pb.ModelConfigResponse:
         """The model's tensors and engines, as Triton's clients read them."""
-        deployed = await self._models.find(request.name, request.version)
+        deployed = await self._find(request.name, request.version)
         rules = self._tensors_of(deployed).rules
         return pb.ModelConfigResponse(config=configuration(deployed.model, rules))
 
@@ -187,21 +194,24 @@ class OpenInference(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelInferRequest, context: Context, reply: pb.ModelInferResponse, named: str
     ) -> None:
         sticky = partial(route_key, context)
-        deployed = await self._models.find(request.model_name, request.model_version, sticky)
+        deployed = await self._find(request.model_name, request.model_version, sticky)
         with deployed.call():
             tensors, model = self._tensors_of(deployed), deployed.model
             outputs = read_outputs(request, model.task)
-            query = tensors.reader.query(request, seconds_left(context), context.peer(), named)
-            answer = await deployed.answer(query)
+            query = tensors.reader.query(request, seconds_left(context), client_of(context), named)
+            answer = await self._admission.answer(deployed, query)
         reply.model_name = model.name
         reply.model_version = model.version
         reply.id = request.id
         reply.parameters["request_id"].string_param = named
         tensors.writer.write(reply, answer, outputs, raw=bool(request.raw_input_contents))
 
+    async def _find(self, name: str, version: str, sticky: Sticky = no_key) -> Deployed:
+        return await self._models.find(self._admission.name(name), version, sticky)
+
     def _tensors_of(self, deployed: Deployed) -> Tensors:
         if (tensors := self._tensors.get(deployed)) is None:
-            tensors = self._tensors[deployed] = Tensors.of(deployed.model, self._max_texts)
+            tensors = self._tensors[deployed] = Tensors.of(deployed.model, self._admission.sizes)
         return tensors
 
 

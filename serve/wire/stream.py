@@ -1,9 +1,10 @@
 """A bidirectional call: many messages under way at once, each answered on its own."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 from grpc.aio import ServicerContext as Context
@@ -16,6 +17,9 @@ Reply = TypeVar("Reply")
 
 # More are left unread, so that gRPC's flow control holds the caller back.
 UNDER_WAY = 256
+# In so many parts of the time that a stream may idle it is looked at again while its texts are computed.
+LOOKS = 10
+IDLE = "the stream's caller neither sent nor read anything for too long; open another one"
 
 
 class Stream(Generic[Request, Reply]):
@@ -44,6 +48,8 @@ class Stream(Generic[Request, Reply]):
         self._room = asyncio.Semaphore(UNDER_WAY)
         self._under_way: dict[asyncio.Task[Reply], None] = {}
         self._replies: asyncio.Queue[Reply | None] = asyncio.Queue()
+        self._moved = time.monotonic()
+        """When its caller last sent or took something, or something for it was done."""
 
     async def run(self) -> None:
         """Serve until the caller has sent its last message or the server goes down.
@@ -53,18 +59,23 @@ class Stream(Generic[Request, Reply]):
         reading = asyncio.create_task(self._read())
         writing = asyncio.create_task(self._write())
         closing = asyncio.create_task(self._servicer.calls.closing.wait())
+        idling = asyncio.create_task(self._idle())
         try:
-            await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
+            await _first({reading, closing, idling})
             if ended := reading.done():
                 reading.result()  # raises what a read failed with
             reading.cancel()
-            if self._under_way:
+            if self._under_way and not idling.done():
                 await asyncio.wait(self._under_way)
             self._replies.put_nowait(None)
-            await writing
+            await _first({writing, idling})
+            if writing.done():
+                writing.result()
         finally:
-            for task in (reading, writing, closing, *self._under_way):
+            for task in (reading, writing, closing, idling, *self._under_way):
                 task.cancel()
+        if idling.done():
+            await self._context.abort(grpc.StatusCode.ABORTED, IDLE)
         if not ended:
             await self._context.abort(
                 grpc.StatusCode.UNAVAILABLE, "the server is shutting down; ask another one"
@@ -74,6 +85,7 @@ class Stream(Generic[Request, Reply]):
         await self._room.acquire()
         while (request := await self._context.read()) is not grpc.aio.EOF:
             task = asyncio.create_task(self._reply(request))
+            self._moved = time.monotonic()
             self._under_way[task] = None
             task.add_done_callback(self._done)
             await self._room.acquire()
@@ -88,6 +100,7 @@ class Stream(Generic[Request, Reply]):
         return calls.run(service, self._method, request, reply, self._context, failed)
 
     def _done(self, task: "asyncio.Task[Reply]") -> None:
+        self._moved = time.monotonic()
         if not self._in_order:
             self._hand_over(task)
             return
@@ -102,4 +115,17 @@ class Stream(Generic[Request, Reply]):
     async def _write(self) -> None:
         while (reply := await self._replies.get()) is not None:
             await self._context.write(reply)
+            self._moved = time.monotonic()
             self._room.release()
+
+    async def _idle(self) -> None:
+        """Wait until its caller has neither sent nor taken anything for too long."""
+        limit = self._servicer.calls.stream_idle_seconds
+        if not limit:
+            await asyncio.Event().wait()
+        while (left := self._moved + limit - time.monotonic()) > 0 or self._under_way:
+            await asyncio.sleep(max(left, limit / LOOKS))
+
+
+async def _first(tasks: "set[asyncio.Task[Any]]") -> None:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -12,6 +12,8 @@ from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 
 from ..core import Priority, Query
+from ..doors.admission import Admission
+from ..doors.visit import client_of
 from ..errors import InvalidArgumentError, RequestError
 from ..feedback.corrections import Feedback
 from ..repository.finder import Finder
@@ -43,9 +45,16 @@ class Typed(pb_grpc.StropServicer):
     descriptor = pb.DESCRIPTOR.services_by_name["Strop"]
     service = descriptor.full_name
 
-    def __init__(self, models: Finder, calls: Calls, take_feedback: TakeFeedback | None = None) -> None:
+    def __init__(
+        self,
+        models: Finder,
+        calls: Calls,
+        admission: Admission,
+        take_feedback: TakeFeedback | None = None,
+    ) -> None:
         """``take_feedback`` is for a server that keeps answers."""
         self.calls = calls
+        self._admission = admission
         self._take_feedback = take_feedback
         self._models = models
 
@@ -124,7 +133,8 @@ class Typed(pb_grpc.StropServicer):
         self, name: str, request: AnyRequest, seconds: float, context: Context, named: str
     ) -> Any:
         """The response of a call that the model's task must be for."""
-        deployed = await self._models.find(request.model, request.version, partial(route_key, context))
+        model_name = self._admission.name(request.model)
+        deployed = await self._models.find(model_name, request.version, partial(route_key, context))
         with deployed.call():
             model = deployed.model
             if model.task.call != name:
@@ -139,11 +149,11 @@ class Typed(pb_grpc.StropServicer):
                 call.texts(model, request),
                 seconds=seconds,
                 priority=PRIORITIES[request.priority],
-                client=context.peer(),
+                client=client_of(context),
                 refuse_long=request.on_long == pb.ON_LONG_REFUSE,
                 request_id=named,
             )
-            answer = await deployed.answer(query)
+            answer = await self._admission.answer(deployed, query)
         return call.response(
             model=model.name,
             version=model.version,

@@ -17,6 +17,7 @@ from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.serve.config import ServeConfig
 from strop.serve.core import IntArray
+from strop.serve.doors.doors import Doors
 from strop.serve.engines.instances import Instances
 from strop.serve.engines.onnx import OnnxEngine
 from strop.serve.inference.model import Model
@@ -122,8 +123,8 @@ async def place(root: Path, **options: Any) -> AsyncIterator[Place]:
     deployed = deploy(model, config, metrics.of(model.name, model.version))
     catalogue = Catalogue([deployed])
     models = Models(catalogue, Finder(catalogue, Unchanged()), Unchanged(), Calls(metrics))
-    server = Server(models, config)
-    address = await server.start()
+    server = Server(models, config, Doors())
+    address = (await server.start()).calls
     async with grpc.aio.insecure_channel(address) as channel:
         try:
             stub = pb_grpc.StropStub(channel)
@@ -306,7 +307,7 @@ def test_what_nobody_foresaw_is_internal_and_leaks_nothing(
 def test_a_port_taken_between_check_and_start_is_still_an_input_error(play: Play) -> None:
     async def scenario(here: Place) -> None:
         config = replace(here.config, address=here.address)
-        late = Server(here.models, config)
+        late = Server(here.models, config, Doors())
         with pytest.raises(InputError, match=f"--address {here.address}: .*choose another port"):
             await late.start()
 

@@ -339,7 +339,7 @@ def raw_blobs(*blobs: bytes) -> Change:
         (lambda r: r.raw_input_contents.append(b""), "both raw and typed contents"),
         (raw_blobs(b"", b""), "raw_input_contents has 2 blobs for 1 inputs"),
         (raw_blobs(b"\x00" * 4000), "there are more than 1 elements"),
-        (on_input(shape=[2000]), "2000 texts in one call are too many; at most 512"),
+        (on_input(shape=[2000]), "2000 texts in one call are too many; send at most 512"),
         (lambda r: [r.outputs.add(name="label") for _ in range(2)], "output 'label' is asked for twice"),
         (
             lambda r: setattr(r.inputs[0].parameters["shared_memory_region"], "string_param", "mine"),

@@ -19,6 +19,8 @@ from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.proto.raw import pack_bytes
 from strop.serve.config import ServeConfig
 from strop.serve.core import Answer, Priority, Query, Timings
+from strop.serve.doors.admission import Admission
+from strop.serve.doors.sizes import Sizes
 from strop.serve.errors import QueueFullError
 from strop.serve.inference.model import Model
 from strop.serve.observe.metrics import Metrics
@@ -74,8 +76,9 @@ async def place(model: Model, config: ServeConfig) -> AsyncIterator[SimpleNamesp
     server = grpc.aio.server()
     catalogue = Catalogue([Deployed(model, pipeline, metrics.of(model.name, model.version))])
     finder = Finder(catalogue, Unchanged())
-    register(OpenInference(catalogue, finder, Unchanged(), calls, max_texts=8), server)
-    register(Typed(finder, calls), server)
+    admission = Admission(Sizes(texts=8))
+    register(OpenInference(catalogue, finder, Unchanged(), calls, admission), server)
+    register(Typed(finder, calls, admission), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
