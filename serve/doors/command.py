@@ -10,6 +10,8 @@ from strop.errors import InputError
 
 app = App(name="keys", help="Keys for the callers of a server.")
 
+Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -21,9 +23,9 @@ class NewKeyConfig:
     _: KW_ONLY
     id: str
     """Whose key it is: letters, digits, - and _."""
-    scopes: tuple[str, ...] = ("infer",)
+    scopes: Names = ("infer",)
     """What it is good for: infer, admin, metrics."""
-    models: tuple[str, ...] = ()
+    models: Names = ()
     """The models, or their aliases, that it may ask; by default all."""
     texts_per_second: float | None = None
     """Texts a second, with a burst of one second's worth."""
@@ -34,7 +36,7 @@ class NewKeyConfig:
     dollars_per_day: float | None = None
     """US dollars a day, midnight to midnight UTC: the engine time of its texts at serve's
     --dollars-per-hour. Counted since the server's start."""
-    certificate: Annotated[str | None, Parameter()] = None
+    certificate: str | None = None
     """No secret, but client certificates of this common name or subject alternative name stand for it."""
 
 

@@ -57,7 +57,7 @@ class Reloaded(Generic[T]):
         names = ", ".join(map(str, self._paths))
         try:
             self._value = self._read()
-        except InputError as error:
+        except (InputError, OSError) as error:
             log.error("%s changed and can't be used; what was read before still holds: %s", names, error)
         else:
             log.warning("%s changed and was read again", names)
