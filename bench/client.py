@@ -11,6 +11,7 @@ import grpc
 
 from strop.errors import InputError, StropError
 
+from .access import OPEN, AccessOptions
 from .columns import Text
 from .protocols import Reply, Wire, read_reply
 
@@ -77,13 +78,22 @@ class Caller(ABC):
 class Client(Caller):
     """A caller over gRPC: round-robin over its connections."""
 
-    wrong_input = ("INVALID_ARGUMENT", "NOT_FOUND", "UNIMPLEMENTED")
+    wrong_input = (
+        "INVALID_ARGUMENT",
+        "NOT_FOUND",
+        "UNIMPLEMENTED",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+    )
 
-    def __init__(self, address: str, *, channels: int = 1, deadline: float = 10.0) -> None:
+    def __init__(
+        self, address: str, *, channels: int = 1, deadline: float = 10.0, access: AccessOptions = OPEN
+    ) -> None:
         """``deadline``: seconds that each call may take. Connects on ``__aenter__``."""
         super().__init__(address)
         self._deadline = deadline
-        self._channels = [new_channel(address) for _ in range(channels)]
+        self._metadata = access.metadata()
+        self._channels = [access.channel(address) for _ in range(channels)]
         self._calls: dict[str, itertools.cycle[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -106,18 +116,10 @@ class Client(Caller):
                 [channel.unary_unary(method) for channel in self._channels]
             )
         try:
-            return Outcome("OK", await next(self._calls[method])(request, timeout=self._deadline))
+            call = next(self._calls[method])
+            return Outcome("OK", await call(request, timeout=self._deadline, metadata=self._metadata))
         except grpc.aio.AioRpcError as error:
             return Outcome(error.code().name, detail=error.details() or "")
-
-
-def new_channel(address: str) -> Any:
-    """A connection of its own, not yet made.
-
-    Without its own subchannel pool every channel would share one connection, and so one worker of a
-    server that spreads connections over processes.
-    """
-    return grpc.aio.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
 
 
 async def connect(channel: Any, address: str) -> None:
@@ -132,5 +134,6 @@ async def connect(channel: Any, address: str) -> None:
                 state = channel.get_state(try_to_connect=True)
     except (TimeoutError, ConnectionRefusedError) as error:
         raise StropError(
-            f"no gRPC server answers at {address}; check the address, or start one with strop serve"
+            f"no gRPC server answers at {address}; check the address and, if it is locked, --ca and"
+            " --certificate; or start one with strop serve"
         ) from error

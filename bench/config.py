@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
+from .access import AccessOptions
 from .lengths import parse_lengths
 
 ProtocolName = Literal["typed", "open-inference"]
@@ -18,7 +19,7 @@ MAX_CALLS = 500_000
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class BenchConfig:
+class BenchConfig(AccessOptions):
     """What is driven, how hard, against which SLO, and what it is compared with."""
 
     address: str
@@ -127,6 +128,9 @@ class BenchConfig:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
+        AccessOptions.__post_init__(self)
+        if self.endpoint and (self.ca or self.api_key_file):
+            raise InputError("--ca and --api-key-file are for gRPC; leave them out with --endpoint")
         for flag, value in (
             ("--seconds", self.seconds),
             ("--in-flight", self.in_flight),

@@ -51,6 +51,11 @@ async def _only_model(client: Caller) -> str:
     )
     if outcome.status == "UNIMPLEMENTED":
         raise InputError(f"{client.address} doesn't say which model it serves; give --model")
+    if outcome.status == "PERMISSION_DENIED":
+        # The index is for keys that administer; to others a server tells the model that needs no name.
+        request = pb.ModelMetadataRequest().SerializeToString()
+        told = await client.answer(f"{SERVICE}/ModelMetadata", request)
+        return str(pb.ModelMetadataResponse.FromString(told).name)
     reply = pb.RepositoryIndexResponse.FromString(client.require(outcome))
     names: list[str] = list(dict.fromkeys(one.name for one in reply.models))
     if not names:

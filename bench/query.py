@@ -8,10 +8,12 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
+from .access import AccessOptions
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class QueryConfig:
+class QueryConfig(AccessOptions):
     """How to ask."""
 
     protocol: Literal["typed", "open-inference", "both"] = "typed"
@@ -29,6 +31,7 @@ class QueryConfig:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
+        AccessOptions.__post_init__(self)
         if self.top_k is not None and self.top_k < 0:
             raise InputError(f"--top-k is {self.top_k}; it must be at least 0")
         if not 0 < self.timeout < float("inf"):
