@@ -65,12 +65,15 @@ class Stream(Generic[Request, Reply]):
             if ended := reading.done():
                 reading.result()  # raises what a read failed with
             reading.cancel()
-            if self._under_way and not idling.done():
+            if self._under_way:
                 await asyncio.wait(self._under_way)
             self._replies.put_nowait(None)
             await _first({writing, idling})
-            if writing.done():
-                writing.result()
+            if idling.done():
+                self._let_go()
+            # gRPC has one reply of a caller that doesn't read, and ends the call only behind that: once it
+            # is read, or the connection is gone.
+            await writing
         finally:
             for task in (reading, writing, closing, idling, *self._under_way):
                 task.cancel()
@@ -117,6 +120,12 @@ class Stream(Generic[Request, Reply]):
             await self._context.write(reply)
             self._moved = time.monotonic()
             self._room.release()
+
+    def _let_go(self) -> None:
+        """Drop the replies that are not being written yet."""
+        while not self._replies.empty():
+            self._replies.get_nowait()
+        self._replies.put_nowait(None)
 
     async def _idle(self) -> None:
         """Wait until its caller has neither sent nor taken anything for too long."""
