@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 
 import grpc
 
+from strop.access import OPEN, AccessOptions
 from strop.errors import InputError, StropError
 
-from .access import OPEN, AccessOptions
 from .columns import Text
 from .protocols import Reply, Wire, read_reply
 
@@ -93,7 +93,7 @@ class Client(Caller):
         super().__init__(address)
         self._deadline = deadline
         self._metadata = access.metadata()
-        self._channels = [access.channel(address) for _ in range(channels)]
+        self._channels = [new_channel(address, access) for _ in range(channels)]
         self._calls: dict[str, itertools.cycle[Any]] = {}
 
     async def __aenter__(self) -> Self:
@@ -120,6 +120,18 @@ class Client(Caller):
             return Outcome("OK", await call(request, timeout=self._deadline, metadata=self._metadata))
         except grpc.aio.AioRpcError as error:
             return Outcome(error.code().name, detail=error.details() or "")
+
+
+def new_channel(address: str, access: AccessOptions = OPEN) -> Any:
+    """A connection of its own, not yet made; ``InputError`` for files of ``access`` that can't be read.
+
+    Without its own subchannel pool every channel would share one connection, and so one worker of a
+    server that spreads connections over processes.
+    """
+    options, credentials = [("grpc.use_local_subchannel_pool", 1)], access.credentials()
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=options)
+    return grpc.aio.secure_channel(address, credentials, options=options)
 
 
 async def connect(channel: Any, address: str) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from strop.access import AccessOptions
 from strop.errors import InputError
 
-from .access import AccessOptions
 from .lengths import parse_lengths
 
 ProtocolName = Literal["typed", "open-inference"]

@@ -6,9 +6,8 @@ from typing import Literal
 
 from cyclopts import Parameter
 
+from strop.access import AccessOptions
 from strop.errors import InputError
-
-from .access import AccessOptions
 
 
 @Parameter(name="*")

@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 
 from cyclopts import Parameter
 
+from strop.access import OPEN, AccessOptions
 from strop.errors import InputError, StropError
 from strop.options import flag
 
@@ -14,7 +15,7 @@ from .config import BasicOptions
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class HealthConfig:
+class HealthConfig(AccessOptions):
     """Whom to ask, and how patiently."""
 
     address: str = BasicOptions.address
@@ -27,6 +28,7 @@ class HealthConfig:
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
+        AccessOptions.__post_init__(self)
         if not 0 < self.timeout_seconds < math.inf:
             raise InputError(f"{flag('timeout_seconds')} is {self.timeout_seconds}; it must be above 0")
         try:
@@ -41,13 +43,13 @@ def health(config: HealthConfig | None = None) -> None:
     A server that drains says NOT_SERVING, and one that isn't there nothing.
     """
     config = config or HealthConfig()
-    status = ask(config.address, config.service, config.timeout_seconds)
+    status = ask(config.address, config.service, config.timeout_seconds, config)
     if status != "SERVING":
         raise StropError(f"{config.address} is {status}; send it no calls")
     print(status)
 
 
-def ask(address: str, service: str, timeout_seconds: float) -> str:
+def ask(address: str, service: str, timeout_seconds: float, access: AccessOptions = OPEN) -> str:
     """The health that a server tells of itself, such as ``SERVING``.
 
     Raises ``StropError`` when there is no answer in time, or none that tells it.
@@ -57,7 +59,12 @@ def ask(address: str, service: str, timeout_seconds: float) -> str:
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     # Not through a proxy: who asks is beside the server, or the address of a proxy is what it gives.
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    options, credentials = [("grpc.enable_http_proxy", 0)], access.credentials()
+    with (
+        grpc.secure_channel(address, credentials, options)
+        if credentials
+        else grpc.insecure_channel(address, options)
+    ) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
             reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout_seconds)

@@ -32,6 +32,7 @@ SEAMS = {
 # What every stage may use.
 FOUNDATION = (
     "strop.__version__",
+    "strop.access",
     "strop.cgroup",
     "strop.cost",
     "strop.environment",

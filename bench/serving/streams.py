@@ -7,8 +7,7 @@ from typing import Any, Self
 
 import grpc
 
-from ..access import OPEN
-from ..client import Outcome, connect
+from ..client import Outcome, connect, new_channel
 from ..stream_protocols import StreamWire
 
 ENDED = Outcome("UNAVAILABLE", detail="the stream ended")
@@ -33,7 +32,7 @@ class Streams:
     async def __aenter__(self) -> Self:
         """Connect; ``StropError`` at once if nobody listens."""
         for _ in range(self._count):
-            stream = _Stream(OPEN.channel(self.address), self._wire)
+            stream = _Stream(new_channel(self.address), self._wire)
             self._streams.append(stream)
             try:
                 await stream.open(self.address)

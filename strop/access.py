@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import Group, Parameter
 
-from strop.errors import InputError
+from .errors import InputError
 
 T = TypeVar("T")
 GROUP = Group("How to get in", sort_key=1)
@@ -37,22 +37,18 @@ class AccessOptions:
         if self.certificate is not None and self.ca is None:
             raise InputError("--certificate needs --ca, whom to trust; give it, too")
 
-    def channel(self, address: str) -> Any:
-        """A connection of its own, not yet made; ``InputError`` for a file that can't be read.
-
-        Without its own subchannel pool every channel would share one connection, and so one worker of a
-        server that spreads connections over processes.
+    def credentials(self) -> Any:
+        """``grpc.ChannelCredentials``, None to speak without TLS; ``InputError`` for a file that can't be
+        read.
         """
+        if self.ca is None:
+            return None
         # Not at the top: the options' help must not wait for gRPC.
         import grpc
 
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        if self.ca is None:
-            return grpc.aio.insecure_channel(address, options=options)
-        credentials = grpc.ssl_channel_credentials(
+        return grpc.ssl_channel_credentials(
             _read("--ca", self.ca), _read("--key", self.key), _read("--certificate", self.certificate)
         )
-        return grpc.aio.secure_channel(address, credentials, options=options)
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What every call carries; ``InputError`` for a file that can't be read."""
