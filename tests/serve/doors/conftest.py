@@ -1,67 +1,21 @@
 """An authority with certificates, key files, and locked servers in this process."""
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from strop.bench.certificates import Authority
 from strop.serve.config import ServeConfig
 from strop.serve.doors.doors import Doors
 from strop.serve.observe.metrics import Metrics
 from strop.serve.process.announce import Addresses
 from strop.serve.process.server import listening, loaded
-
-
-class Authority:
-    """Makes certificates that this server and its clients trust."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("authority")
-        basic = x509.BasicConstraints(ca=True, path_length=None)
-        made = self._builder(self._name, self._key.public_key()).add_extension(basic, critical=True)
-        self.file = folder / "authority.pem"
-        self.file.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
-
-    def issue(self, name: str, path: Path | None = None) -> tuple[Path, Path]:
-        """A new certificate of this common name for 127.0.0.1, and its key, at ``path`` or anywhere."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        made = self._builder(_name(name), key.public_key()).add_extension(here, critical=False)
-        path = path or self.folder / name
-        certificate, private = path.with_suffix(".pem"), path.with_suffix(".key")
-        certificate.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
-        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        return certificate, private
-
-    def _builder(self, name: x509.Name, key: Any) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-        )
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
 @pytest.fixture(scope="session")
