@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-engines bench-serve bench-train bench-rivals clean
+.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-engines bench-serve bench-train bench-rivals audit clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
@@ -76,6 +76,9 @@ bench-train: setup  ## how quickly this box trains, against its target: minutes
 
 bench-rivals: setup  ## other servers of the demo's model beside Strop: half an hour, and environments of 4 GB
 	$(BIN)/strop bench-rivals $(ARGS)
+
+audit: setup  ## the pinned packages against known vulnerabilities; ARGS='--service osv' asks OSV.dev
+	$(BIN)/python -m strop.audit $(ARGS)
 
 clean:  ## remove what the targets made, but not .venv
 	rm -rf build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -47,7 +47,7 @@ async def _ask(
     address: str, words: Sequence[str], lines: Sequence[str], protocols: Sequence[str], config: QueryConfig
 ) -> list[Table]:
     tables = []
-    async with Client(address, deadline=config.timeout, access=config) as client:
+    async with Client(address, deadline=config.timeout, access=config.access) as client:
         served = await discover(client, config.model, config.task)
         if config.top_k is not None and not served.call.ranked:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Certificates for a run: an authority that lives as long as its folder. Needs pip install 'strop[sign]'."""
+"""Certificates for a run: an authority and what it issues, for a day. Needs pip install 'strop[sign]'."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta

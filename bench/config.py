@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from strop.access import AccessOptions
+from strop.access import OPEN, AccessOptions
 from strop.errors import InputError
 
 from .lengths import parse_lengths
@@ -19,7 +19,7 @@ MAX_CALLS = 500_000
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class BenchConfig(AccessOptions):
+class BenchConfig:
     """What is driven, how hard, against which SLO, and what it is compared with."""
 
     address: str
@@ -125,12 +125,14 @@ class BenchConfig(AccessOptions):
     """Folder for the report."""
     seed: int = 0
     """Seed of the order of texts and of the Poisson arrivals."""
+    access: Annotated[AccessOptions, Parameter(name="*")] = OPEN
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        AccessOptions.__post_init__(self)
-        if self.endpoint and (self.ca or self.api_key_file):
-            raise InputError("--ca and --api-key-file are for gRPC; leave them out with --endpoint")
+        if self.endpoint and self.access != OPEN:
+            raise InputError(
+                "--ca, --certificate and --api-key-file are for gRPC; leave them out with --endpoint"
+            )
         for flag, value in (
             ("--seconds", self.seconds),
             ("--in-flight", self.in_flight),

@@ -180,8 +180,8 @@ def table(turns: Mapping[str, Sequence[Turn]]) -> Grid:
         )
     note = (
         f"p50 with one call in flight; texts/s with {IN_FLIGHT} over {CHANNELS} connections, client on the"
-        f" same cores; {len(base)} rounds in turns. Ratios to the open server with {CONFIDENCE:.0%} intervals"
-        " (bootstrap over the rounds)."
+        f" same cores; {len(base)} rounds in turns. Ratios to the open server, with {CONFIDENCE:.0%}"
+        " intervals: bootstrap over the rounds."
     )
     return Grid("what the doors cost", ("way in", "p50, ms", "ratio", "texts/s", "ratio"), rows, note)
 

@@ -2,17 +2,17 @@
 
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from strop.access import AccessOptions
+from strop.access import OPEN, AccessOptions
 from strop.errors import InputError
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class QueryConfig(AccessOptions):
+class QueryConfig:
     """How to ask."""
 
     protocol: Literal["typed", "open-inference", "both"] = "typed"
@@ -27,10 +27,10 @@ class QueryConfig(AccessOptions):
     all that hold where a text may have any number of them."""
     timeout: float = 10.0
     """Seconds to wait for each answer."""
+    access: Annotated[AccessOptions, Parameter(name="*")] = OPEN
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        AccessOptions.__post_init__(self)
         if self.top_k is not None and self.top_k < 0:
             raise InputError(f"--top-k is {self.top_k}; it must be at least 0")
         if not 0 < self.timeout < float("inf"):

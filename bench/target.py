@@ -15,7 +15,9 @@ from .served import Served
 def caller(config: BenchConfig) -> Caller:
     """A client, not yet connected: of HTTP where an endpoint is declared, else of gRPC."""
     if not config.endpoint:
-        return Client(config.address, channels=config.channels, deadline=config.deadline, access=config)
+        return Client(
+            config.address, channels=config.channels, deadline=config.deadline, access=config.access
+        )
     if find_spec("aiohttp") is None:
         raise InputError("--endpoint needs aiohttp; pip install 'strop[http]'")
     # Not at the top: a box that only measures gRPC needs no aiohttp.

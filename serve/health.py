@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import KW_ONLY, dataclass
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -15,7 +16,7 @@ from .config import BasicOptions
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class HealthConfig(AccessOptions):
+class HealthConfig:
     """Whom to ask, and how patiently."""
 
     address: str = BasicOptions.address
@@ -25,10 +26,10 @@ class HealthConfig(AccessOptions):
     """The gRPC service to ask about; without it, the server as a whole."""
     timeout_seconds: float = 2.0
     """How long it may take to answer. Set it below the interval at which you ask."""
+    access: Annotated[AccessOptions, Parameter(name="*")] = OPEN
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
-        AccessOptions.__post_init__(self)
         if not 0 < self.timeout_seconds < math.inf:
             raise InputError(f"{flag('timeout_seconds')} is {self.timeout_seconds}; it must be above 0")
         try:
@@ -43,7 +44,7 @@ def health(config: HealthConfig | None = None) -> None:
     A server that drains says NOT_SERVING, and one that isn't there nothing.
     """
     config = config or HealthConfig()
-    status = ask(config.address, config.service, config.timeout_seconds, config)
+    status = ask(config.address, config.service, config.timeout_seconds, config.access)
     if status != "SERVING":
         raise StropError(f"{config.address} is {status}; send it no calls")
     print(status)
