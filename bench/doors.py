@@ -4,6 +4,7 @@ Run as ``python -m strop.bench.doors BUNDLE TEXTS``. Needs pip install 'strop[be
 """
 
 import itertools
+import os
 import subprocess
 import sys
 import tempfile
@@ -115,17 +116,20 @@ def _new_key(keys: Path) -> str:
 def doors(config: DoorsConfig) -> None:
     """Measure each way in turns, show and save it; raises as ``ServerProcess`` and ``Client``."""
     check_folder(config.out)
-    console, host, created = Console(), read_host(), datetime.now().astimezone()
+    console, host, created, load = Console(), read_host(), datetime.now().astimezone(), os.getloadavg()[0]
     with console.status("starting") as status, tempfile.TemporaryDirectory(prefix="strop-") as folder:
         turns = uvloop.run(measure(config, ways(Path(folder)), status.update))
     grid = table(turns)
     show_grid(grid, console)
     stem = f"{created:%Y-%m-%dT%H%M%S}-{host.name}-doors"
-    page = [f"# What the doors cost: {config.bundle.name}", f"{created:%Y-%m-%d %H:%M} · {host}"]
+    page = [
+        f"# What the doors cost: {config.bundle.name}",
+        f"{created:%Y-%m-%d %H:%M} · {host} · load before: {load:.1f}",
+    ]
     record = {
         "schema": SCHEMA,
         "created": created.isoformat(),
-        "host": asdict(host),
+        "host": asdict(host) | {"load_before": load},
         "config": asdict(config),
         "turns": {name: [asdict(turn) for turn in of] for name, of in turns.items()},
     }
