@@ -45,6 +45,7 @@ FOUNDATION = (
     "strop.options",
     "strop.redaction",
     "strop.staging",
+    "strop.style",
     "strop.tasks",
 )
 

@@ -1,4 +1,4 @@
-"""The page in a real browser; ``python -m strop.bench.page.browser`` makes what that takes beside one.
+"""A page in a real browser; ``python -m strop.bench.page.browser`` makes what that takes beside one.
 
 Playwright drives whatever Chromium the machine has, and axe-core looks for what keeps people from reading.
 """
@@ -21,15 +21,17 @@ def chromium() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
-def look(page: Path, pictures: Path) -> list[dict[str, Any]]:
-    """Open ``page`` on a phone and on a desktop, light and dark; leaves a picture of each in ``pictures``.
+def look(url: str, pictures: Path, shown: str = "main") -> list[dict[str, Any]]:
+    """Open a page on a phone and on a desktop, light and dark; leaves a picture of each in ``pictures``.
 
-    Gives for each: the picture's name, what the console said, what was fetched, axe-core's violations, and
-    by how many pixels the page is wider than its window. The environment and a Chromium must be there.
+    It is looked at once an element is there that the selector ``shown`` finds. Gives for each: the
+    picture's name, what the console said, what was fetched beyond ``url`` and what is beneath it,
+    axe-core's violations, and by how many pixels the page is wider than its window. The environment and a
+    Chromium must be there.
     """
     browser = chromium()
     assert browser is not None  # noqa: S101
-    words = (str(ENVIRONMENT.python), str(SCRIPT), browser, str(page.resolve()), str(pictures))
+    words = (str(ENVIRONMENT.python), str(SCRIPT), browser, url, str(pictures), shown)
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)
     return found

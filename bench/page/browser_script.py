@@ -1,4 +1,4 @@
-"""Runs in the environment of ``browser.py``: a Chromium, a page, and a folder for pictures of it."""
+"""Runs in the environment of ``browser.py``: a Chromium, a page's URL, and a folder for pictures of it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ WIDTHS = {"phone": 360, "desktop": 1280}
 SCHEMES = ("light", "dark")
 
 
-def main(chromium: str, page: Path, pictures: Path) -> None:
+def main(chromium: str, url: str, pictures: Path, shown: str) -> None:
     """Print what was found as JSON."""
     pictures.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
@@ -21,7 +21,7 @@ def main(chromium: str, page: Path, pictures: Path) -> None:
         sandbox = os.geteuid() != 0
         browser = playwright.chromium.launch(executable_path=chromium, chromium_sandbox=sandbox)
         found = [
-            look(browser, page, pictures / f"{name}-{scheme}.png", width, scheme)
+            look(browser, url, shown, pictures / f"{name}-{scheme}.png", width, scheme)
             for name, width in WIDTHS.items()
             for scheme in SCHEMES
         ]
@@ -29,7 +29,7 @@ def main(chromium: str, page: Path, pictures: Path) -> None:
     print(json.dumps(found))
 
 
-def look(browser: Browser, page: Path, picture: Path, width: int, scheme: Any) -> dict[str, Any]:
+def look(browser: Browser, url: str, shown: str, picture: Path, width: int, scheme: Any) -> dict[str, Any]:
     """One width and one colour scheme, with every table unfolded for axe-core."""
     tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     console: list[str] = []
@@ -37,7 +37,8 @@ def look(browser: Browser, page: Path, picture: Path, width: int, scheme: Any) -
     tab.on("console", lambda message: console.append(message.text))
     tab.on("pageerror", lambda error: console.append(str(error)))
     tab.on("request", lambda request: fetched.append(request.url))
-    tab.goto(page.as_uri())
+    tab.goto(url)
+    tab.locator(shown).first.wait_for()
     tab.screenshot(path=picture, full_page=True)
     tab.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     violations = Axe().run(tab).response["violations"]
@@ -46,11 +47,11 @@ def look(browser: Browser, page: Path, picture: Path, width: int, scheme: Any) -
     return {
         "picture": picture.name,
         "console": console,
-        "fetched": [url for url in fetched if url != page.as_uri() and not url.startswith("data:")],
+        "fetched": [one for one in fetched if not one.startswith((url, "data:"))],
         "violations": [f"{one['id']}: {node['html']}" for one in violations for node in one["nodes"]],
         "wider": wider,
     }
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), sys.argv[4])

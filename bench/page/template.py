@@ -6,6 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from strop.style import STYLE
+
 from ..grid import Grid
 from .figures import Figure
 
@@ -42,4 +44,4 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(TEMPLATE).render(vars(page))
+    return environment.get_template(TEMPLATE).render(vars(page), style=STYLE)

@@ -149,7 +149,7 @@ def test_what_a_file_of_prices_says_is_text_and_not_markup(
 @pytest.mark.skipif(not ENVIRONMENT.ready, reason="playwright is not there; make test-page makes it")
 def test_a_browser_shows_it_without_a_complaint(server: Any, texts: Path, tmp_path: Path) -> None:
     file = bench(server, texts, tmp_path / "out", *LAX, "--repeats", "3", "--soak-seconds", "6")
-    views = look(file, tmp_path / "pictures")
+    views = look(file.as_uri(), tmp_path / "pictures")
     assert [one.pop("picture") for one in views] == [
         f"{width}-{scheme}.png" for width in ("phone", "desktop") for scheme in ("light", "dark")
     ]
