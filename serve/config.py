@@ -10,6 +10,7 @@ from strop.errors import InputError
 from strop.options import require_at_least
 
 from .address import require_address
+from .console.options import ConsoleOptions
 from .doors.listening import unlocked
 from .doors.options import DoorOptions, LimitOptions
 from .engines.options import EngineOptions
@@ -34,7 +35,7 @@ class BasicOptions:
     """Where gRPC listens, as host:port. 0.0.0.0 takes calls from other machines, and wants TLS and a
     lock; port 0 takes any free port, which is printed."""
     metrics_address: str = "127.0.0.1:8002"
-    """Where Prometheus reads /metrics over HTTP, as host:port."""
+    """Where Prometheus reads /metrics over HTTP, and people the console at /, as host:port."""
     accept_backlog: int = 1000
     """Calls that may wait to be accepted at all, for a moment when they come faster than they can be
     refused. gRPC turns away some beyond it and all beyond twice as many, with CANCELLED and no hint.
@@ -89,6 +90,7 @@ class ServeConfig(
     RepositoryOptions,
     SchedulingOptions,
     EngineOptions,
+    ConsoleOptions,
     BasicOptions,
 ):
     """What is served, where, and within which bounds."""
@@ -102,6 +104,8 @@ class ServeConfig(
         FeedbackOptions.__post_init__(self)
         DoorOptions.__post_init__(self)
         LimitOptions.__post_init__(self)
+        if self.console_try and (self.keys or self.tls_certificate):
+            raise InputError("--console-try asks without a key or TLS; leave it out of a locked server")
         if self.admin_address is not None and self.workers > 1:
             raise InputError("--admin-address reaches one worker alone; leave it out, or use --workers 1")
         if self.unlocked and not self.insecure_listen:

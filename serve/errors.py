@@ -16,6 +16,8 @@ class RequestError(StropError):
     code: ClassVar[grpc.StatusCode]
     shed: ClassVar[str | None] = None
     """The reason under which the metrics count it as shed, for those that were never computed."""
+    remark: ClassVar[str] = "refused; its caller was told why"
+    """What the console says of it: unlike the message it never quotes what the caller sent."""
 
     @property
     def trailing_metadata(self) -> Metadata:
@@ -27,6 +29,7 @@ class InvalidArgumentError(RequestError):
     """The request itself is wrong; the message names the field, its value and the fix."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
+    remark = "the request is wrong; its caller was told what in it is"
 
 
 class UnauthenticatedError(RequestError):
@@ -45,6 +48,7 @@ class NotFoundError(RequestError):
     """No such model, or not that version of it."""
 
     code = grpc.StatusCode.NOT_FOUND
+    remark = "no such model or version is served"
 
 
 class OverloadError(RequestError):
@@ -73,6 +77,7 @@ class QueueFullError(OverloadError):
     """The queue's bound is reached."""
 
     shed = "queue_full"
+    remark = "the queue is full"
 
 
 class QuotaError(OverloadError):
@@ -85,6 +90,7 @@ class LateError(OverloadError):
     """What waits already would keep the call waiting until after its deadline."""
 
     shed = "late"
+    remark = "what waits already is too much for the call's deadline"
 
     def __init__(self, wait: float, left: float) -> None:
         super().__init__(
@@ -98,6 +104,7 @@ class DeadlineExceededError(RequestError):
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
     shed = "deadline"
+    remark = "the deadline passed before the texts were computed"
 
 
 class DrainingError(RequestError):
@@ -105,27 +112,32 @@ class DrainingError(RequestError):
 
     code = grpc.StatusCode.UNAVAILABLE
     shed = "draining"
+    remark = "the server is shutting down"
 
 
 class LoadingError(RequestError):
     """The model is on its way."""
 
     code = grpc.StatusCode.UNAVAILABLE
+    remark = "the model is being loaded"
 
 
 class ModelControlError(RequestError):
     """A model was to be loaded or unloaded, and this server's models aren't changed so."""
 
     code = grpc.StatusCode.UNIMPLEMENTED
+    remark = "models aren't changed by request here"
 
 
 class UnfitModelError(RequestError):
     """A model was to be loaded and failed its checks; the one before it stays."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
+    remark = "a model failed its checks; the list of models says why"
 
 
 class EngineError(RequestError):
     """The engine failed on this text even alone; the cause is in the log, not in the message."""
 
     code = grpc.StatusCode.INTERNAL
+    remark = "the model failed on the call's texts; the log has the cause"

@@ -93,3 +93,13 @@ print(*sorted({{"torch", "transformers", "peft", "sklearn", "matplotlib"}} & set
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_the_supervisor_of_the_workers_loads_neither_grpc_nor_the_engines():
+    script = """
+import sys
+import strop.serve.process.supervisor
+print(*sorted({"grpc", "onnxruntime"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -3,14 +3,15 @@
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
-
-import grpc
+from typing import TYPE_CHECKING, Self
 
 from strop.errors import InputError
 
 from .options import DoorOptions
 from .reloaded import Reloaded
+
+if TYPE_CHECKING:
+    import grpc
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,14 @@ def certificates(options: DoorOptions) -> Reloaded[Certificates] | None:
     return Reloaded(paths, lambda: Certificates.read(certificate, key, client_ca))
 
 
-def credentials(given: Reloaded[Certificates]) -> grpc.ServerCredentials:
+def credentials(given: Reloaded[Certificates]) -> "grpc.ServerCredentials":
     """The same for gRPC, which asks for them at every handshake, in threads of its own."""
+    # Not at the top: the supervisor of the workers does without gRPC.
+    import grpc
+
     used = given.get()
 
-    def changed() -> grpc.ServerCertificateConfiguration | None:
+    def changed() -> "grpc.ServerCertificateConfiguration | None":
         nonlocal used
         if (now := given.get()) is used:
             return None
@@ -76,5 +80,7 @@ def credentials(given: Reloaded[Certificates]) -> grpc.ServerCredentials:
     )
 
 
-def _configuration(given: Certificates) -> grpc.ServerCertificateConfiguration:
+def _configuration(given: Certificates) -> "grpc.ServerCertificateConfiguration":
+    import grpc
+
     return grpc.ssl_server_certificate_configuration([(given.key, given.certificate)], given.client_ca)

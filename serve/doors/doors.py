@@ -1,17 +1,17 @@
 """The doors of one process, opened from its options."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from strop.cost import SECONDS_PER_HOUR
 
 from ..config import ServeConfig
-from .admission import Admission
 from .certificates import Certificates, certificates
 from .keys import KeyRing
-from .ledger import Ledger
 from .reloaded import Reloaded
-from .sizes import Sizes
+
+if TYPE_CHECKING:
+    from .admission import Admission
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,13 @@ class Doors:
         keys = Reloaded([path], lambda: KeyRing.read(path, priced=priced)) if path else None
         return cls(certificates(config), keys)
 
-    def admission(self, config: ServeConfig) -> Admission:
+    def admission(self, config: ServeConfig) -> "Admission":
         """Who may ask the models how much."""
+        # Not at the top: the supervisor of the workers asks no models.
+        from .admission import Admission
+        from .ledger import Ledger
+        from .sizes import Sizes
+
         engines = config.instance_count * config.workers
         price = (config.dollars_per_hour or 0.0) / SECONDS_PER_HOUR / engines
         sizes = Sizes(config.max_texts or config.queue_texts // 2, config.max_characters)

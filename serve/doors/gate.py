@@ -1,7 +1,7 @@
 """The gate before every gRPC call: who asks, and whether they may, before a request is parsed."""
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -9,7 +9,7 @@ from grpc.aio import ServicerContext as Context
 
 from ..errors import PermissionDeniedError, RequestError, UnauthenticatedError
 from ..wire.calls import Calls
-from .keys import ANYBODY, Key, KeyRing, Scope
+from .keys import ANYBODY, SEND, Key, KeyRing, Scope, presented_key
 from .reloaded import Reloaded
 from .visit import Visit, visit
 
@@ -28,9 +28,7 @@ ADMIN = {
 }
 REFLECTION = "/grpc.reflection."
 """Any key may ask what services there are."""
-BEARER = "bearer "
 CERTIFICATE_NAMES = ("x509_common_name", "x509_subject_alternative_name")
-SEND = "send it as authorization: Bearer KEY, or as x-api-key"
 
 Handler = Any
 """grpc.RpcMethodHandler, which has no type."""
@@ -98,16 +96,6 @@ class Gate(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if needed not in key.scopes:
             has = ", ".join(sorted(key.scopes))
             raise PermissionDeniedError(f"the call needs a key with scope {needed}, and this one has {has}")
-
-
-def presented_key(metadata: Iterable[tuple[str, str | bytes]]) -> str:
-    """The API key in a call's metadata, or HTTP headers in lower case; empty if there is none."""
-    for name, value in metadata:
-        if name == "x-api-key":
-            return str(value)
-        if name == "authorization" and str(value).lower().startswith(BEARER):
-            return str(value)[len(BEARER) :].strip()
-    return ""
 
 
 async def _refuse(error: RequestError) -> None:

@@ -22,6 +22,10 @@ NOBODY = "0" * 64
 QUOTAS = tuple(one.name for one in fields(Quota))
 
 
+BEARER = "bearer "
+SEND = "send it as authorization: Bearer KEY, or as x-api-key"
+
+
 class Scope(StrEnum):
     """What a key is good for."""
 
@@ -175,3 +179,13 @@ def _require_one_each(keys: Iterable[Key]) -> None:
     for key in keys:
         if key.certificate and (other := owners.setdefault(key.certificate, key.id)) != key.id:
             raise ValueError(f"keys {other} and {key.id} have the same certificate; give each its own")
+
+
+def presented_key(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    """The API key in a call's metadata, or HTTP headers in lower case; empty if there is none."""
+    for name, value in metadata:
+        if name == "x-api-key":
+            return str(value)
+        if name == "authorization" and str(value).lower().startswith(BEARER):
+            return str(value)[len(BEARER) :].strip()
+    return ""

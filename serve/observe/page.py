@@ -1,5 +1,6 @@
-"""The metrics page over HTTP, behind the same doors as the calls."""
+"""The metrics port over HTTP, behind the same doors as the calls: /metrics and the console."""
 
+import base64
 import socket
 import ssl
 import sys
@@ -8,13 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.types import WSGIApplication
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, make_wsgi_app
 
 from ..address import in_use, join, split
 from ..doors.certificates import Certificates
-from ..doors.gate import SEND, presented_key
-from ..doors.keys import KeyRing, Scope
+from ..doors.keys import SEND, KeyRing, Scope, presented_key
 from ..doors.reloaded import Reloaded
 
 # A reader that takes longer over a handshake, a request or the page is cut off.
@@ -26,6 +27,9 @@ NAMES = "strop.certificate_names"
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
+Around = Callable[[WSGIApplication], WSGIApplication]
+"""Makes a site of what answers for /metrics."""
+
 
 class MetricsPage:
     """A registry's page on a port of its own, from its own threads."""
@@ -34,17 +38,18 @@ class MetricsPage:
         self,
         registry: CollectorRegistry,
         address: str,
+        around: Around,
         certificates: Reloaded[Certificates] | None = None,
         keys: Reloaded[KeyRing] | None = None,
     ) -> None:
-        """Listen on ``address``; ``InputError`` when the port is taken.
+        """Listen on ``address`` with ``around``'s site; ``InputError`` when the port is taken.
 
         With ``certificates`` it speaks TLS, and with ``keys`` it is for those of scope metrics.
         """
         host, port = split(address)
         # When each series began is of no use here, and would be a good part of the page.
         disable_created_metrics()
-        app: App = make_wsgi_app(registry)
+        app: App = around(make_wsgi_app(registry))
         try:
             self._server = make_server(
                 host, port, _locked(app, keys) if keys else app, _server(host, port, certificates), _Silent
@@ -64,19 +69,33 @@ class MetricsPage:
 
 def _locked(app: App, keys: Reloaded[KeyRing]) -> App:
     def locked(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        sent = (("x-api-key", "HTTP_X_API_KEY"), ("authorization", "HTTP_AUTHORIZATION"))
         known = keys.get()
-        secret = presented_key((name, environ[variable]) for name, variable in sent if variable in environ)
+        secret = _secret(environ)
         key = known.by_secret(secret) if secret else known.by_certificate(environ.get(NAMES, ()))
         if key is None:
-            start_response("401 Unauthorized", [("WWW-Authenticate", "Bearer")])
-            return [f"this page takes an API key; {SEND}\n".encode()]
+            # Basic, because a browser asks its user for a password, and for nothing else.
+            start_response(
+                "401 Unauthorized", [("WWW-Authenticate", 'Basic realm="strop", charset="UTF-8"')]
+            )
+            return [f"this page takes an API key; {SEND}, or as the password of any user\n".encode()]
         if Scope.METRICS not in key.scopes:
             start_response("403 Forbidden", [])
             return [b"this page takes an API key with scope metrics\n"]
         return app(environ, start_response)
 
     return locked
+
+
+def _secret(environ: Mapping[str, Any]) -> str:
+    """The API key in a request's headers: as gRPC takes it, or as the password of Basic (RFC 7617)."""
+    kind, _, sent = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if kind.lower() == "basic":
+        try:
+            return base64.b64decode(sent, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
+    headers = (("x-api-key", "HTTP_X_API_KEY"), ("authorization", "HTTP_AUTHORIZATION"))
+    return presented_key((name, environ[variable]) for name, variable in headers if variable in environ)
 
 
 class _Silent(WSGIRequestHandler):

@@ -80,10 +80,12 @@ def announce(served: Served, config: ServeConfig, addresses: Addresses, metrics_
         table.add_row("batch", f"at most {model.batch_tokens} tokens")
     if not served.models:
         table.add_row("model", "none yet")
+    site = f"http{'s' * bool(config.tls_certificate)}://{metrics_address}"
     for name, value in (
         ("gRPC", f"{addresses.calls}{_locks(config)}"),
         ("admin", addresses.admin),
-        ("metrics", f"http{'s' * bool(config.tls_certificate)}://{metrics_address}/metrics"),
+        ("metrics", f"{site}/metrics"),
+        ("console", f"{site}/"),
     ):
         if value is None:
             continue

@@ -20,6 +20,8 @@ from strop.errors import InputError, StropError
 
 from ..address import check_free, in_use, join, split
 from ..config import ServeConfig
+from ..console.port import metrics_port
+from ..console.standing import Standing
 from ..doors.certificates import credentials
 from ..doors.doors import Doors
 from ..doors.gate import Gate
@@ -34,7 +36,6 @@ from ..observe.gpu import metered
 from ..observe.lag import sampled
 from ..observe.loads import Loads
 from ..observe.metrics import Metrics
-from ..observe.page import MetricsPage
 from ..observe.routing import Routing
 from ..observe.spending import counted
 from ..repository.catalogue import Catalogue
@@ -78,15 +79,13 @@ def run_server(config: ServeConfig) -> None:
 
 
 async def _serve(config: ServeConfig) -> None:
-    metrics, doors = Metrics(), Doors.of(config)
+    metrics, doors, standing = Metrics(), Doors.of(config), Standing()
     if config.unlocked:
         log.warning(config.unlocked)
-    with contextlib.closing(
-        MetricsPage(metrics.registry, config.metrics_address, doors.certificates, doors.keys)
-    ) as page:
+    with metrics_port(metrics.registry, standing.state, config, doors) as (console, metrics_address):
         async with (
             counted(metrics.registry, config.dollars_per_hour, lambda: metrics.texts),
-            loaded(config, metrics) as models,
+            loaded(config, metrics, standing) as models,
         ):
             show_distances(metrics.registry)
             # Until here a signal ends the process at once: there are no calls to finish.
@@ -98,7 +97,8 @@ async def _serve(config: ServeConfig) -> None:
                 ),
                 listening(models, config, doors) as addresses,
             ):
-                announce(found, config, addresses, page.address)
+                console.address = addresses.calls
+                announce(found, config, addresses, metrics_address)
                 await signalled.wait()
 
 
@@ -114,8 +114,8 @@ class Models:
 
 
 @contextlib.asynccontextmanager
-async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]:
-    """The models, loaded and kept up to date while the block runs."""
+async def loaded(config: ServeConfig, metrics: Metrics, standing: Standing) -> AsyncIterator[Models]:
+    """The models, loaded into ``standing``'s catalogue and kept up to date while the block runs."""
     async with (
         sampled(metrics),
         _tracing(config) as tracing,
@@ -128,7 +128,7 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
         def deployed(model: Model) -> Deployed:
             return deploy(model, config, metrics.of(model.name, model.version), answered, router)
 
-        catalogue = Catalogue()
+        catalogue = standing.catalogue
         router = Router(catalogue, Routing(metrics.registry))
         loads, loader = Loads(metrics.registry), Loader(config)
         controller = Controller(
@@ -139,6 +139,7 @@ async def loaded(config: ServeConfig, metrics: Metrics) -> AsyncIterator[Models]
             calls = Calls(
                 metrics,
                 tracing.start_span if tracing else no_span,
+                standing.failed,
                 Journal(config).ended,
                 config.stream_idle_seconds,
             )

@@ -21,11 +21,13 @@ from strop.errors import StropError
 
 from ..address import check_free, reserved
 from ..config import ServeConfig
+from ..console.gathered import gathered, state_file
+from ..console.port import metrics_port
+from ..console.state import State
 from ..doors.doors import Doors
 from ..feedback.prepare import prepare_store
 from ..observe.distances import Distances
 from ..observe.gpu import metered
-from ..observe.page import MetricsPage
 from ..observe.spending import counted
 from . import reports
 from .announce import Addresses, Served, announce
@@ -67,9 +69,7 @@ async def _supervise(config: ServeConfig) -> None:
         counts = Counts(Path(folder))
         shared = replace(config, address=address)
         workers = [Worker(number, shared, counts) for number in range(config.workers)]
-        with contextlib.closing(
-            MetricsPage(counts.registry, config.metrics_address, doors.certificates, doors.keys)
-        ) as page:
+        with metrics_port(counts.registry, counts.state, config, doors) as (console, metrics_address):
             async with counted(counts.registry, config.dollars_per_hour, counts.texts):
                 try:
                     with contextlib.suppress(asyncio.CancelledError):
@@ -78,7 +78,8 @@ async def _supervise(config: ServeConfig) -> None:
                         async with metered(
                             counts.registry, served.on_gpu, pids, counts.texts, config.tariff
                         ):
-                            announce(served, config, Addresses(address), page.address)
+                            console.address = address
+                            announce(served, config, Addresses(address), metrics_address)
                             await asyncio.gather(*(worker.keep() for worker in workers))
                     await _drain(workers)
                 except asyncio.CancelledError:
@@ -134,6 +135,10 @@ class Counts:
         found: Iterable[Metric] = MultiProcessCollector.merge(files)
         return found
 
+    def state(self) -> State:
+        """How those that live are."""
+        return gathered(self.folder)
+
     def ready(self) -> None:
         """A worker answers."""
         self._ready.inc()
@@ -143,6 +148,7 @@ class Counts:
         self._ready.dec()
         self._deaths.inc()
         mark_process_dead(number, str(self.folder))
+        state_file(self.folder, number).unlink(missing_ok=True)
 
 
 class Worker:

@@ -16,6 +16,7 @@ from prometheus_client import values
 from strop.errors import StropError
 
 from ..config import ServeConfig
+from ..console.gathered import state_file
 from ..observe import log
 from . import reports
 
@@ -35,7 +36,7 @@ def work(number: int, counts: Path) -> int:
     values.ValueClass = values.MultiProcessValue(lambda: number)
     drain = _listen(counts)
     try:
-        _serve(config, supervisor, drain)
+        _serve(config, supervisor, drain, state_file(counts, number))
     except (StropError, ModuleNotFoundError) as error:
         reports.write(supervisor, error)
         return 1
@@ -64,10 +65,11 @@ def _listen(counts: Path) -> "Future[None]":
     return drain
 
 
-def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]") -> None:
+def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]", told: Path) -> None:
     # Not at the top: what can't be imported is reported, and no metric may exist before its files.
     import uvloop
 
+    from ..console.standing import Standing, written
     from ..doors.doors import Doors
     from ..observe.metrics import Metrics
     from .server import listening, loaded, served
@@ -75,7 +77,12 @@ def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]") -> 
     doors = Doors.of(config)
 
     async def serve() -> None:
-        async with loaded(config, Metrics()) as models, listening(models, config, doors):
+        standing = Standing()
+        async with (
+            written(standing, told),
+            loaded(config, Metrics(), standing) as models,
+            listening(models, config, doors),
+        ):
             reports.write(supervisor, served(models.catalogue))
             await asyncio.wrap_future(drain)
 

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 # Characters; one outside ASCII takes up to 12 bytes in a status.
 LONGEST_MESSAGE = 500
+UNFORESEEN = "internal error; the server's log has the cause"
 
 Request = TypeVar("Request")
 Reply = TypeVar("Reply")
@@ -30,6 +31,8 @@ EndSpan = Callable[[grpc.StatusCode], None]
 """Ends a call's span with the status of the call."""
 StartSpan = Callable[[str, str, Context], EndSpan]
 """Starts the span of a call to a service's method."""
+Note = Callable[[str, str, str, str], None]
+"""Hears of a failed call: its method, the model that it named, its status, and a remark of ours."""
 
 
 Ended = Callable[[str, str, object, Context, grpc.StatusCode, float], None]
@@ -51,6 +54,10 @@ def unheard(
     """Write nothing down."""
 
 
+def no_note(method: str, model: str, code: str, remark: str) -> None:
+    """Remember no failure."""
+
+
 class Calls:
     """Runs the handlers of every service and knows how many are under way."""
 
@@ -58,6 +65,7 @@ class Calls:
         self,
         metrics: Metrics,
         start_span: StartSpan = no_span,
+        note: Note = no_note,
         ended: Ended = unheard,
         stream_idle_seconds: float = 0.0,
     ) -> None:
@@ -66,6 +74,7 @@ class Calls:
         self.stream_idle_seconds = stream_idle_seconds
         """After which a stream is cut off; 0 for never."""
         self._start_span = start_span
+        self._note = note
         self._idle = asyncio.Event()
         self._idle.set()
         self.in_flight = 0
@@ -103,6 +112,8 @@ class Calls:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a status
             code, message, metadata = self._status(error)
+            remark = error.remark if isinstance(error, RequestError) else UNFORESEEN
+            self._note(method, _model_of(request), code.name, remark)
             if failed is not None:
                 return failed(code, message)
             # Not context.abort: it raises through gRPC, which costs the server a fifth more for a
@@ -125,7 +136,7 @@ class Calls:
         """What the caller is told of an error."""
         if not isinstance(error, RequestError):
             log.error("a call failed", exc_info=error)
-            return grpc.StatusCode.INTERNAL, "internal error; the server's log has the cause", ()
+            return grpc.StatusCode.INTERNAL, UNFORESEEN, ()
         if error.code is grpc.StatusCode.INTERNAL:
             log.error("a call failed", exc_info=error)
         if error.shed is not None:
@@ -151,6 +162,13 @@ def _shortened(message: str) -> str:
     """Without its middle if it quotes something long: gRPC drops a status of more than 8 kB."""
     half = LONGEST_MESSAGE // 2
     return message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}"
+
+
+def _model_of(request: object) -> str:
+    """The model that a request names; a streamed message holds its request."""
+    request = getattr(request, "request", request)
+    name: str = getattr(request, "model_name", "") or getattr(request, "model", "")
+    return name
 
 
 def seconds_left(context: Context) -> float:

@@ -1,6 +1,7 @@
 """TLS, client certificates, keys and scopes, over real gRPC and HTTPS."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 import ssl
@@ -251,7 +252,7 @@ def test_the_metrics_page_speaks_tls_to_keys_of_its_scope(authority, keys, tmp_p
     )
     doors, registry = Doors.of(config), CollectorRegistry()
     Counter("told", "Something", registry=registry)
-    page = MetricsPage(registry, "127.0.0.1:0", doors.certificates, doors.keys)
+    page = MetricsPage(registry, "127.0.0.1:0", lambda app: app, doors.certificates, doors.keys)
     trusted = ssl.create_default_context(cafile=str(authority.file))
 
     def read(**headers: str) -> tuple[int, str]:
@@ -269,6 +270,11 @@ def test_the_metrics_page_speaks_tls_to_keys_of_its_scope(authority, keys, tmp_p
         assert read(Authorization="Bearer shop.secret-of-shop")[0] == 403
         code, told = read(Authorization="Bearer prometheus.secret-of-prometheus")
         assert (code, "told_total 0.0" in told) == (200, True)
+        # As a browser sends what its user typed.
+        typed = base64.b64encode(b"any:prometheus.secret-of-prometheus").decode()
+        assert read(Authorization=f"Basic {typed}")[0] == 200
+        for wrong in ("Basic !", "Basic", f"Basic {base64.b64encode(b'any:wrong').decode()}"):
+            assert read(Authorization=wrong)[0] == 401
         # Whoever connects and says nothing holds up nobody else.
         host, _, port = page.address.rpartition(":")
         with socket.create_connection((host, int(port))):
@@ -278,6 +284,7 @@ def test_the_metrics_page_speaks_tls_to_keys_of_its_scope(authority, keys, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"console_try": True, "keys": Path("keys.toml")}, "--console-try asks without a key"),
         ({"address": "0.0.0.0:1"}, "--address 0.0.0.0:1 can be reached from other machines without TLS"),
         ({"metrics_address": "10.0.0.1:1"}, "--metrics-address 10.0.0.1:1 can be reached"),
         ({"address": "box:1", "keys": Path("k")}, "without TLS"),
