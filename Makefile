@@ -35,9 +35,9 @@ test-optimum: setup  ## optimum's export against ours, in an environment of its 
 	$(BIN)/python -m strop.export.optimum.environment
 	$(BIN)/pytest tests/export/test_optimum.py $(ARGS)
 
-test-page: setup  ## the report's page in the Chromium that is there: 200 MB in an environment of its own
+test-page: setup  ## report and console in the Chromium that is there: 200 MB in an environment of its own
 	$(BIN)/python -m strop.bench.page.browser
-	$(BIN)/pytest tests/bench/test_page.py -rs $(ARGS)
+	$(BIN)/pytest tests/bench/test_page.py tests/serve/test_console_page.py -rs $(ARGS)
 
 lint: setup  ## formatting, lint, types, and the generated stubs
 	$(BIN)/ruff format --check $(SOURCES)

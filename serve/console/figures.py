@@ -101,11 +101,13 @@ def _methods(span: Span) -> list[Facts]:
 
 
 def _models(span: Span) -> list[Facts]:
-    """Every version that was ever served: its rate, its stages, its batches, what waits for it."""
+    """Every version that was ever served: its rate, stages and batches, what waits for it, its route."""
     texts, failures = span.grown("strop_texts_total", *LABELS), span.grown("strop_failures_total", *LABELS)
     stages = span.buckets("strop_stage_seconds", *LABELS, "stage")
     batches = {name: span.mean(f"strop_batch_{name}", *LABELS) for name in BATCHES}
-    waiting = span.now("strop_queue_texts", *LABELS)
+    waiting, shares = span.now("strop_queue_texts", *LABELS), span.now("strop_route_share", *LABELS)
+    agreed = span.grown("strop_shadow_agreed_total", *LABELS)
+    compared = span.grown("strop_shadow_texts_total", *LABELS)
     return [
         {
             "name": key[0],
@@ -113,6 +115,8 @@ def _models(span: Span) -> list[Facts]:
             "texts_per_second": count / span.seconds,
             "failures_per_second": failures.get(key, 0.0) / span.seconds,
             "queue_texts": waiting.get(key, 0.0),
+            "route_share": shares.get(key),
+            "agreement": agreed[key] / compared[key] if compared.get(key) else None,
             "stages": {stage: percentiles(stages.get((*key, stage), [])) for stage in STAGES},
             **{f"batch_{name}": means.get(key) for name, means in batches.items()},
         }

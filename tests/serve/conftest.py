@@ -313,6 +313,16 @@ def slow_server(slow_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def trying(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """Two workers at a dollar a second, whose console has a box to try a text in."""
+    options = ("--workers", "2", "--console-try", "--dollars-per-hour", "3600")
+    running = start(tmp_path_factory.mktemp("trying"), tiny_bundle, *options)
+    yield running
+    running.signal()
+    assert running.exit_code() == 0
+
+
+@pytest.fixture(scope="session")
 def channel(server: RunningServer) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(server.address) as channel:
         yield channel

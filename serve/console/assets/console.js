@@ -64,7 +64,7 @@ function modelRow(model, numbers) {
   const of = numbers.find((one) => one.name === model.name && one.version === model.version) || {};
   const where = model.processes > 1 ? ` × ${model.processes}` : "";
   const words = [[model.version, "words"], [model.state + where, model.state === "READY" ? "words" : "words state bad"], [model.variant || NOTHING, "words"], [model.provider.replace("ExecutionProvider", "") || NOTHING, "words"]];
-  const figures = [rate(of.texts_per_second), rate(of.failures_per_second), count(of.queue_texts), few(of.batch_texts), share(of.batch_fill), share(of.batch_padding_share)];
+  const figures = [rate(of.texts_per_second), rate(of.failures_per_second), share(of.route_share), share(of.agreement), count(of.queue_texts), few(of.batch_texts), share(of.batch_fill), share(of.batch_padding_share)];
   return [model.name, ...words, ...figures, [model.reason || NOTHING, model.reason ? "words long" : "words"]];
 }
 
