@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import threading
 import time
 from collections import deque
@@ -15,6 +16,8 @@ from strop import __version__
 from .figures import Facts, figures, point
 from .readings import Reader, Span
 from .state import State
+
+log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 5.0
 """Between the moments of the charts."""
@@ -57,7 +60,11 @@ class Console:
 
         def mark() -> None:
             while not ended.wait(INTERVAL_SECONDS):
-                self.mark()
+                try:
+                    self.mark()
+                except Exception:
+                    # A worker that starts may be about to write the files that are read.
+                    log.exception("the console missed a moment")
 
         thread = threading.Thread(target=mark, name="console", daemon=True)
         thread.start()

@@ -79,8 +79,10 @@ export function draw(chart, points) {
   chart.keys.forEach((key, kind) => {
     let path = "", gap = true;
     for (const point of points) {
-      if (point[key] !== null) path += `${gap ? "M" : "L"}${across(point.at).toFixed(1)},${up(Math.min(point[key], top)).toFixed(1)}`;
-      gap = point[key] === null;
+      gap = point[key] === null || gap;
+      if (point[key] === null) continue;
+      path += `${gap ? "M" : "L"}${across(point.at).toFixed(1)},${up(Math.min(point[key], top)).toFixed(1)}`;
+      gap = false;
     }
     drawn.push(svgNode("path", { class: `line k${kind}`, d: path }));
   });
@@ -92,6 +94,6 @@ export function draw(chart, points) {
 
 function list(chart) {
   if (!chart.details.open) return;
-  const rows = chart.points.toReversed().map((point) => [clock(point.at), ...chart.keys.map((key) => chart.write(point[key]))]);
-  fill(chart.table, rows, "nothing yet");
+  const row = (point) => [clock(point.at), ...chart.keys.map((key) => chart.write(point[key]))];
+  fill(chart.table, [...chart.points].reverse().map(row), "nothing yet");
 }

@@ -28,18 +28,14 @@ function show(facts) {
     drawnAt = newest;
   }
   fill(byId("models"), models.map((model) => modelRow(model, last.models)), "no model yet");
-  const stages = last.models.flatMap((model) =>
-    Object.entries(model.stages).map(([name, of]) => [`${model.name} ${model.version}`, [name, "words"], ...latency(of)]));
-  fill(byId("stages"), stages, "nothing yet");
-  const methods = last.methods.map((of) => [of.method, rate(of.calls_per_second), rate(of.failed_per_second), ...latency(of)]);
-  fill(byId("methods"), methods, "no calls yet");
-  const failed = failures.map((one) =>
-    [clock(one.last), [one.code, "words"], [one.method, "words"], [one.model || NOTHING, "words"], count(one.count), [one.message, "words long"]]);
-  fill(byId("failures"), failed, "none");
+  fill(byId("stages"), last.models.flatMap(stageRows), "nothing yet");
+  fill(byId("methods"), last.methods.map(methodRow), "no calls yet");
+  fill(byId("failures"), failures.map(failureRow), "none");
   byId("try").hidden = !server.tries;
   if (server.tries) offer(models.filter((model) => model.state === "READY"));
 }
 
+const words = (text) => [text || NOTHING, "words"];
 const latency = (of) => [milliseconds(of.p50_ms), milliseconds(of.p90_ms), milliseconds(of.p99_ms)];
 
 function showTiles(last) {
@@ -51,7 +47,8 @@ function showTiles(last) {
   tile("padding", share(last.batch_padding_share), "of the tokens computed");
   const shed = Object.entries(last.shed).filter(([, number]) => number > 0);
   const total = shed.reduce((sum, [, number]) => sum + number, 0);
-  tile("given up", count(total), shed.map(([reason, number]) => `${reason} ${count(number)}`).join(", ") || "before computing");
+  const reasons = shed.map(([reason, number]) => `${reason} ${count(number)}`).join(", ");
+  tile("given up", count(total), reasons || "before computing");
   tile("failed a second", rate(last.failed_per_second), "calls with an error");
   if (last.cost) {
     const { dollars_per_million_5m: now, dollars_per_million_start: all, dollars_spent: spent } = last.cost;
@@ -63,9 +60,36 @@ function showTiles(last) {
 function modelRow(model, numbers) {
   const of = numbers.find((one) => one.name === model.name && one.version === model.version) || {};
   const where = model.processes > 1 ? ` × ${model.processes}` : "";
-  const words = [[model.version, "words"], [model.state + where, model.state === "READY" ? "words" : "words state bad"], [model.variant || NOTHING, "words"], [model.provider.replace("ExecutionProvider", "") || NOTHING, "words"]];
-  const figures = [rate(of.texts_per_second), rate(of.failures_per_second), share(of.route_share), share(of.agreement), count(of.queue_texts), few(of.batch_texts), share(of.batch_fill), share(of.batch_padding_share)];
-  return [model.name, ...words, ...figures, [model.reason || NOTHING, model.reason ? "words long" : "words"]];
+  return [
+    model.name,
+    words(model.version),
+    [model.state + where, model.state === "READY" ? "words" : "words state bad"],
+    words(model.variant),
+    words(model.provider.replace("ExecutionProvider", "")),
+    rate(of.texts_per_second),
+    rate(of.failures_per_second),
+    share(of.route_share),
+    share(of.agreement),
+    count(of.queue_texts),
+    few(of.batch_texts),
+    share(of.batch_fill),
+    share(of.batch_padding_share),
+    model.reason ? [model.reason, "words long"] : words(""),
+  ];
+}
+
+function stageRows(model) {
+  const name = `${model.name} ${model.version}`;
+  return Object.entries(model.stages).map(([stage, of]) => [name, words(stage), ...latency(of)]);
+}
+
+function methodRow(of) {
+  return [of.method, rate(of.calls_per_second), rate(of.failed_per_second), ...latency(of)];
+}
+
+function failureRow(one) {
+  const what = [one.message, "words long"];
+  return [clock(one.last), words(one.code), words(one.method), words(one.model), count(one.count), what];
 }
 
 // When it asks.
@@ -98,7 +122,8 @@ async function refresh() {
 function take(facts) {
   const restarted = lastFacts && lastFacts.server.started !== facts.server.started;
   if (restarted) newsUntil = Date.now() + NEWS_MS;
-  notice(Date.now() < newsUntil ? `The server was started anew at ${clock(facts.server.started)}; its numbers began again.` : "");
+  const news = `The server was started anew at ${clock(facts.server.started)}; its numbers began again.`;
+  notice(Date.now() < newsUntil ? news : "");
   show(facts);
   lastFacts = facts;
   lastAt = Date.now();

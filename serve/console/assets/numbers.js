@@ -9,11 +9,16 @@ export const rate = known((value) => digits(value, value < 10 ? 1 : 0));
 export const few = known((value) => digits(value, 1));
 export const milliseconds = known((value) => `${digits(value, value < 10 ? 2 : value < 100 ? 1 : 0)} ms`);
 export const share = known((value) => `${digits(100 * value, 0)} %`);
-export const dollars = known((value) => `$${value < 0.01 && value > 0 ? value.toPrecision(2) : value.toFixed(value < 1 ? 3 : 2)}`);
+export const dollars = known((value) => {
+  if (value > 0 && value < 0.01) return `$${value.toPrecision(2)}`;
+  return `$${value.toFixed(value < 1 ? 3 : 2)}`;
+});
 export const clock = (seconds) => new Date(1000 * seconds).toLocaleTimeString("en-GB");
 
 export function ago(seconds) {
-  const days = Math.floor(seconds / 86400), hours = Math.floor(seconds / 3600) % 24, minutes = Math.floor(seconds / 60) % 60;
+  const minutes = Math.floor(seconds / 60) % 60;
+  const hours = Math.floor(seconds / 3600) % 24;
+  const days = Math.floor(seconds / 86400);
   if (days) return `${days} d ${hours} h`;
   if (hours) return `${hours} h ${minutes} min`;
   return minutes ? `${minutes} min` : `${Math.floor(seconds)} s`;

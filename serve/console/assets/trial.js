@@ -8,7 +8,8 @@ export function offer(models) {
   const values = models.map((model) => JSON.stringify([model.name, model.version, model.pairs]));
   if (values.join() === Array.from(select.options, (option) => option.value).join()) return;
   const chosen = select.value;
-  select.replaceChildren(...models.map((model, number) => new Option(`${model.name} ${model.version}`, values[number])));
+  const option = (model, number) => new Option(`${model.name} ${model.version}`, values[number]);
+  select.replaceChildren(...models.map(option));
   if (values.includes(chosen)) select.value = chosen;
   pairUp();
 }
@@ -29,7 +30,8 @@ export async function ask(event) {
   const asked = { model, version, text: byId("try-text").value };
   if (pairs) asked.text_pair = byId("try-pair").value;
   try {
-    const response = await fetch("try", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) });
+    const headers = { "Content-Type": "application/json" };
+    const response = await fetch("try", { method: "POST", headers, body: JSON.stringify(asked) });
     const told = await response.json();
     answer.replaceChildren(response.ok ? answered(told) : node("span", told.error, "wrong"));
   } catch {
