@@ -198,6 +198,7 @@ def test_a_ready_server_says_what_it_serves_and_where(
         "at most 384 tokens",
         server.address,
         f"http://{server.metrics_address}/metrics",
+        f"http://{server.metrics_address}/",
     ]
     assert [json.loads(line)["message"] for line in server.errors.read_text().splitlines()] == [
         "a model is served",
