@@ -13,8 +13,6 @@ from strop.host import read_host, read_versions
 from strop.staging import staged
 
 from .bundle import (
-    CPU,
-    TORCH,
     Encoded,
     GoldenExample,
     Manifest,
@@ -35,6 +33,7 @@ from .gate import Verdict
 from .plots import PARETO_FILE, draw_pareto
 from .program.forms import ProgramForm
 from .program.write import require_varlen
+from .providers import CPU, TORCH
 from .recipe import REFERENCE, Recipe
 from .report import REPORT_FILE, Candidate, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder

@@ -16,6 +16,7 @@ SEAMS = {
     "serve": (
         "strop.export.bundle",
         "strop.export.program.session",
+        "strop.export.providers",
         "strop.export.tensorrt",
         "strop.proto",
     ),
@@ -24,6 +25,7 @@ SEAMS = {
     "bench": (
         "strop.proto",
         "strop.export.bundle",
+        "strop.export.providers",
         "strop.serve.config",
         "strop.serve.engines",
         "strop.train.run",

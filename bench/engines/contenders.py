@@ -12,8 +12,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from strop.errors import StropError
-from strop.export.bundle import TORCH, Bundle, Variant
+from strop.export.bundle import Bundle, Variant
 from strop.export.bundle.layout import IntArray
+from strop.export.providers import TORCH
 from strop.serve.config import ServeConfig
 from strop.serve.engines.engine import Engine
 from strop.serve.engines.instances import Instances

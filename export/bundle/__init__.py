@@ -9,17 +9,14 @@ from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
 from .manifest import Bundle, Manifest, Variant
-from .probe import CPU
 from .profile import Profile, Profiler
-from .programs import PROGRAM_SUFFIX, TORCH, needing_torch
+from .programs import PROGRAM_SUFFIX, needing_torch
 from .session import Runner, Session, by_input, open_runner, outputs, told
 from .tokenizer import Encoded, Text, TextEncoder, count_windows
 
 __all__ = [
     "BATCH_TOKENS",
-    "CPU",
     "PROGRAM_SUFFIX",
-    "TORCH",
     "BucketedLayout",
     "BucketedMaskedLayout",
     "Buckets",

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from .programs import TORCH
+from ..providers import CUDA, TORCH
 
 DEVICES = Path("/dev")
 DEVICE_FILES = ("nvidia[0-9]*", "nvhost-gpu", "dxg")
@@ -27,8 +27,6 @@ SECONDS = 120
 INSTALL = "pip uninstall onnxruntime, then pip install 'strop[gpu]'"
 
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-TENSORRT = "TensorrtExecutionProvider"
 """By ONNX Runtime's name; it is run without it."""
 
 

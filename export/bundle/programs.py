@@ -8,8 +8,6 @@ from strop.errors import InputError
 
 PROGRAM_SUFFIX = ".pt2"
 """Of the files that ``torch.export.save`` writes."""
-TORCH = "torch"
-"""The provider of such variants."""
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from strop.errors import StropError
 from strop.tasks import Floats, Outputs, Task
 
+from ..providers import CPU
 from .layout import IntArray, Layout
-from .probe import CPU
 from .programs import PROGRAM_SUFFIX, needing_torch
 
 # At 1.31 the fused operator takes several times as long on a CPU core as the two that it replaces:

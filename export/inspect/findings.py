@@ -13,7 +13,8 @@ from ..bundle import BATCH_TOKENS, Bundle, Drift, Variant, open_runner, told
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
 from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
-from ..bundle.probe import CPU, TENSORRT, missing
+from ..bundle.probe import missing
+from ..providers import CPU, TENSORRT
 
 
 @dataclass(frozen=True)

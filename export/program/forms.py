@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ..bundle import TORCH
+from ..providers import TORCH
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from strop.errors import InputError, StropError
 
 from ..bundle import Bundle, Variant, bucketed
-from ..bundle.probe import CPU
+from ..providers import CPU
 from .builder import Builder
 from .cache import CachedEngine, EngineCache, EngineKey
 from .library import Found, target

@@ -14,7 +14,7 @@ import onnxruntime as ort
 
 from strop.errors import StropError
 from strop.export.bundle import Buckets, Bundle, Variant, bucketed
-from strop.export.bundle.probe import CUDA
+from strop.export.providers import CUDA
 
 from ..core import IntArray
 from .bound import BoundSession, Device

@@ -7,8 +7,9 @@ from functools import partial
 
 from strop.errors import InputError, StropError
 from strop.export import tensorrt
-from strop.export.bundle import BATCH_TOKENS, TORCH, Bundle, Layout, Variant
-from strop.export.bundle.probe import CPU, CUDA, TENSORRT, gpu_seen, missing, probe
+from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, Variant
+from strop.export.bundle.probe import gpu_seen, missing, probe
+from strop.export.providers import CPU, CUDA, TENSORRT, TORCH
 
 from ..config import ServeConfig
 from . import cuda, program

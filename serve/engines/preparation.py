@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 from strop.errors import StropError
 from strop.export.bundle import Buckets, Bundle, Layout, Session, Variant, bucketed
-from strop.export.bundle.probe import CUDA, missing
+from strop.export.bundle.probe import missing
+from strop.export.providers import CUDA
 from strop.export.tensorrt import (
     Builder,
     CachedEngine,

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from strop.export.bundle import BATCH_TOKENS, TORCH, Bundle, Variant, needing_torch
+from strop.export.bundle import BATCH_TOKENS, Bundle, Variant, needing_torch
 from strop.export.bundle.probe import gpu_seen, missing
+from strop.export.providers import TORCH
 
 from . import cuda
 from .engine import Engine

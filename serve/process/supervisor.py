@@ -9,28 +9,22 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-
-from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.core import Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from strop.errors import StropError
 
 from ..address import check_free, reserved
 from ..config import ServeConfig
-from ..console.gathered import gathered, state_file
 from ..console.port import metrics_port
-from ..console.state import State
 from ..doors.doors import Doors
 from ..feedback.prepare import prepare_store
-from ..observe.distances import Distances
 from ..observe.gpu import metered
 from ..observe.spending import counted
 from . import reports
 from .announce import Addresses, Served, announce
+from .counts import Counts
 
 log = logging.getLogger(__name__)
 
@@ -102,53 +96,6 @@ def next_pause(last: float, lived: float) -> float:
     if lived > STEADY_SECONDS:
         return FIRST_PAUSE_SECONDS
     return min(max(2 * last, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-
-
-class Counts:
-    """What all workers counted, in files that outlive them.
-
-    Prometheus' own multi-process mode: asking the workers instead would lose what one of them
-    counted between the last page and its death.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.registry = CollectorRegistry()
-        MultiProcessCollector(self.registry, str(folder))
-        self.registry.register(Distances(self._gauges))
-        self._ready = Gauge("strop_workers_ready", "Workers that answer", registry=self.registry)
-        self._deaths = Counter("strop_worker_deaths", "Workers that died", registry=self.registry)
-
-    def texts(self) -> float:
-        """How many all workers have answered, those that died too."""
-        files = [str(file) for file in self.folder.glob("counter_*.db")]
-        return sum(
-            float(sample.value)
-            for metric in MultiProcessCollector.merge(files)
-            for sample in metric.samples
-            if sample.name == "strop_texts_total"
-        )
-
-    def _gauges(self) -> Iterable[Metric]:
-        """Of the workers that live."""
-        files = [str(file) for file in self.folder.glob("gauge_live*.db")]
-        found: Iterable[Metric] = MultiProcessCollector.merge(files)
-        return found
-
-    def state(self) -> State:
-        """How those that live are."""
-        return gathered(self.folder)
-
-    def ready(self) -> None:
-        """A worker answers."""
-        self._ready.inc()
-
-    def died(self, number: int) -> None:
-        """Forget what the dead worker was doing, but not what it did."""
-        self._ready.dec()
-        self._deaths.inc()
-        mark_process_dead(number, str(self.folder))
-        state_file(self.folder, number).unlink(missing_ok=True)
 
 
 class Worker:

@@ -13,18 +13,9 @@ import pytest
 
 from strop.errors import InputError, StropError
 from strop.export.bundle import Bundle, Session, bucketed
-from strop.export.bundle.probe import (
-    CUDA,
-    INSTALL,
-    TENSORRT,
-    Probed,
-    Versions,
-    cuda_fault,
-    cuda_missing,
-    missing,
-    probe,
-)
+from strop.export.bundle.probe import INSTALL, Probed, Versions, cuda_fault, cuda_missing, missing, probe
 from strop.export.bundle.weights import Weights
+from strop.export.providers import CUDA, TENSORRT
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.serve.config import ServeConfig

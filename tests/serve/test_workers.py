@@ -4,7 +4,9 @@ import contextlib
 import json
 import shutil
 import signal
+import struct
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from strop.host import usable_cores
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.config import ServeConfig
+from strop.serve.process.counts import Counts
 from strop.serve.process.supervisor import next_pause
 
 Until = Callable[[Callable[[], Any]], Any]
@@ -238,3 +241,15 @@ def test_workers_share_the_cores(tiny_bundle: Path) -> None:
     assert ServeConfig(tiny_bundle, workers=cores + 1).instance_count == 1
     assert ServeConfig(tiny_bundle, workers=cores, instances=3).instance_count == 3
     assert ServeConfig(tiny_bundle).instance_count == cores
+
+
+def test_a_file_of_counts_that_is_just_being_made_holds_no_page_up(tmp_path: Path) -> None:
+    counts, young = Counts(tmp_path), tmp_path / "counter_7.db"
+    young.touch()
+    made = threading.Timer(0.02, young.write_bytes, [bytes(1 << 16)])
+    made.start()
+    assert counts.texts() == 0
+    made.join()
+    young.write_bytes(b"")
+    with pytest.raises(struct.error):  # it stays like that: somebody spoiled it
+        counts.texts()

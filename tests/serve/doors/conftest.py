@@ -12,6 +12,7 @@ import pytest
 
 from strop.bench.certificates import Authority
 from strop.serve.config import ServeConfig
+from strop.serve.console.standing import Standing
 from strop.serve.doors.doors import Doors
 from strop.serve.observe.metrics import Metrics
 from strop.serve.process.announce import Addresses
@@ -37,7 +38,7 @@ async def locked_server(bundle: Path, **options: Any) -> AsyncIterator[Locked]:
     config = ServeConfig(str(bundle), **options)
     metrics = Metrics()
     async with (
-        loaded(config, metrics) as models,
+        loaded(config, metrics, Standing()) as models,
         listening(models, config, Doors.of(config)) as addresses,
     ):
         yield Locked(addresses, metrics)
