@@ -21,6 +21,7 @@ from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
 from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.config import ServeConfig
+from strop.serve.doors.doors import Doors
 from strop.serve.engines import cuda
 from strop.serve.engines.engine import Engine, require_golden
 from strop.serve.engines.instances import Instances
@@ -158,7 +159,10 @@ class Served:
         deployed = deploy(self.model, self.config, self.metrics.of("tiny", "3"))
         catalogue, control = Catalogue([deployed]), Unchanged()
         models = Models(catalogue, Finder(catalogue, control), control, Calls(self.metrics))
-        async with listening(models, self.config) as address, grpc.aio.insecure_channel(address) as channel:
+        async with (
+            listening(models, self.config, Doors()) as addresses,
+            grpc.aio.insecure_channel(addresses.calls) as channel,
+        ):
             self.stub = typed_grpc.StropStub(channel)
             self.protocol = oip_grpc.GRPCInferenceServiceStub(channel)
             yield
