@@ -59,13 +59,7 @@ def ask(address: str, service: str, timeout_seconds: float, access: AccessOption
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    # Not through a proxy: who asks is beside the server, or the address of a proxy is what it gives.
-    options, credentials = [("grpc.enable_http_proxy", 0)], access.credentials()
-    with (
-        grpc.secure_channel(address, credentials, options)
-        if credentials
-        else grpc.insecure_channel(address, options)
-    ) as channel:
+    with access.channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
             reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout_seconds)

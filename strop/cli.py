@@ -26,6 +26,7 @@ COMMANDS = {
     "sign": ("strop.export.inspect.command:sign", "Vouch for a bundle with your key."),
     "serve": ("strop.serve.command:serve", "A bundle to a gRPC endpoint with metrics."),
     "health": ("strop.serve.health:health", "Whether a running server takes calls."),
+    "models": ("strop.serve.models:models", "What a running server serves; load and unload."),
     "doctor": (
         "strop.serve.doctor.command:doctor",
         "Whether this box is fit to serve, and what to change.",

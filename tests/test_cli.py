@@ -46,6 +46,7 @@ def one_line(done, code):
             "tune",
             "cost",
             "health",
+            "models",
             "doctor",
         ),
         *(

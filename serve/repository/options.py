@@ -29,7 +29,7 @@ class RepositoryOptions:
     versions: Option[str] = "latest:1"
     """Which versions of each model: latest:2, all, or listed:3,5. A call that names no version gets the
     latest of them."""
-    load: Option[tuple[str, ...]] = ()
+    load: Annotated[tuple[str, ...], Parameter(group=GROUP, consume_multiple=True, negative="")] = ()
     """With explicit, the models that are loaded at the start; by default none."""
     routes: Option[Path | None] = None
     """A TOML file that says which versions answer calls that name none: aliases, weights, a shadow, and

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 
+from strop.cli import main
 from strop.errors import InputError
 from strop.proto import open_inference_pb2 as oip
 from strop.serve.repository.key import Key
@@ -130,6 +131,21 @@ def test_callers_load_and_unload_where_they_may(client, repository: Path, publis
         here.load("films")
     assert raised.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert "golden.jsonl is missing" in raised.value.details()
+
+
+def test_models_are_listed_loaded_and_unloaded_from_the_command_line(
+    client, repository: Path, capsys: pytest.CaptureFixture[str]
+):
+    here = client("--model-control", "explicit", "--load", "tweets")
+    address = here.server.address
+    assert main(["models", address, "--load", "films", "--unload", "tweets"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["films", "1", "READY"] in lines
+    assert ["tweets", "9", "UNAVAILABLE", "unloaded", "by", "request"] in lines
+    assert main(["models", address, "--load", "songs"]) == 1
+    assert f"{address}: NOT_FOUND, the repository has no model 'songs'" in capsys.readouterr().err
+    assert main(["models", address, "--load", "films", "--unload", "films"]) == 2
+    assert "--load and --unload both name films" in capsys.readouterr().err
 
 
 def test_models_are_loaded_on_request_and_the_least_recently_used_make_room(
