@@ -45,9 +45,22 @@ class Drift:
             raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
         encoded = bundle.text_encoder().encode([example.text for example in examples])
         texts = by_example(encoded, count_windows(encoded))
+        for number, (windows, example) in enumerate(zip(texts, examples, strict=True), 1):
+            if example.window >= len(windows):
+                raise StropError(
+                    f"golden example {number} is of window {example.window}, and its text has"
+                    f" {len(windows)}; export the run again"
+                )
         asked = [windows[example.window] for windows, example in zip(texts, examples, strict=True)]
         batches = layout.batches([one.ids for one in asked], tokens)
-        found = [row for batch in batches for row in answer(batch)]
+        try:
+            found = [row for batch in batches for row in answer(batch)]
+        except Exception as error:  # what a graph raises has no base but this
+            reason = " ".join(str(error).split())
+            raise StropError(
+                f"variant {variant.name!r} can't compute the golden examples: {reason};"
+                " export the run again"
+            ) from error
         for row, example in zip(found, examples, strict=True):
             if row.shape != example.output.shape:
                 raise StropError(

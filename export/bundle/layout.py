@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from strop.tasks import Floats, Outputs
 
+from .typed import build
+
 IntArray = NDArray[np.int64]
 
 BATCH_TOKENS = 384
@@ -20,6 +22,9 @@ USUAL_LENGTH = 32
 # Slots. ONNX Runtime sums a product in blocks of so many or of a multiple; a text that is cut by
 # their edges at another place than when it is alone gets another answer.
 BLOCK = 128
+MOST_ALIGNMENT = 2**10
+"""Far more than any processor's vectors are wide; every text takes so many slots."""
+LARGEST_ID = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,18 @@ class Layout(ABC):
     """The token that fills a padded row; its hidden states are never read."""
     mask_token_id: int | None = None
     """The token at which a text is read, if that isn't its first one: the hidden word."""
+
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` naming the field that can't be so."""
+        if not 1 <= self.alignment <= MOST_ALIGNMENT:
+            raise ValueError(
+                f"a layout's alignment is {self.alignment} and should be 1 to {MOST_ALIGNMENT}"
+            )
+        for name in ("first_position", "pad_token_id", "mask_token_id"):
+            if not 0 <= (getattr(self, name) or 0) <= LARGEST_ID:
+                raise ValueError(
+                    f"a layout's {name} is {getattr(self, name)} and should be 0 to {LARGEST_ID}"
+                )
 
     @abstractmethod
     def computed(self, texts: int, longest: int, tokens: int) -> int:
@@ -106,11 +123,13 @@ class Layout(ABC):
 
     @staticmethod
     def from_fields(fields: dict[str, Any]) -> "Layout":
-        """Read what ``to_fields`` wrote; ``ValueError`` when the kind is another."""
+        """Read what ``to_fields`` wrote; ``ValueError`` names what can't be so."""
         kind = fields.get("kind")
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise ValueError(f"a layout's kind is {kind!r} and this Strop reads {', '.join(_KINDS)}")
-        return _KINDS[kind](**{name: value for name, value in fields.items() if name != "kind"})
+        return build(
+            _KINDS[kind], {name: value for name, value in fields.items() if name != "kind"}, "layout"
+        )
 
     def masks(self, sequence: IntArray) -> int:
         """How many masks a sequence has; none without a ``mask_token_id``."""

@@ -1,6 +1,7 @@
 """The manifest and the bundle directory: read, verified by checksum, refused by name."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,11 +10,15 @@ from typing import Any, Self
 from strop.errors import InputError
 from strop.tasks import TASKS, Task
 
+from .bounds import MANIFEST_BYTES, read_bounded
 from .files import FileEntry, file_faults
 from .golden import GoldenExample, read_golden
 from .layout import Layout
+from .names import require_distinct, require_inside, require_name
 from .profile import Profile
+from .programs import PROGRAM_SUFFIX
 from .tokenizer import TextEncoder
+from .typed import build, parse
 
 SCHEMA = "strop.bundle/4"
 READABLE = (SCHEMA, "strop.bundle/3")
@@ -22,6 +27,8 @@ MANIFEST_FILE = "manifest.json"
 SIGNATURE_FILE = "manifest.sig"
 TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.jsonl"
+MOST_TOKENS = 2**17
+"""Of a text: the warm-up runs one so long, and attention takes memory by its square."""
 
 
 class SignatureError(InputError):
@@ -63,6 +70,16 @@ class Variant:
     8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``; of
     torch's, the ``torch`` that wrote it."""
 
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` naming the field that can't be so."""
+        require_name("a variant's name", self.name)
+        require_inside("a variant's file", self.file)
+        # ONNX Runtime takes a file of another name for another format, which nobody looks through.
+        if not self.file.endswith((".onnx", PROGRAM_SUFFIX)):
+            raise ValueError(f"a variant's file is {self.file!r} and should end in .onnx or {PROGRAM_SUFFIX}")
+        if not 0 <= self.golden_tolerance < math.inf:
+            raise ValueError(f"golden_tolerance is {self.golden_tolerance} and should be 0 or more")
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -87,6 +104,21 @@ class Manifest:
     profile: Profile = field(default_factory=dict)
     """How the held-out texts and the fp32 reference's answers to them are spread, to tell drift by."""
 
+    def __post_init__(self) -> None:
+        """Raise ``ValueError`` naming the field that can't be so."""
+        require_name("name", self.name)
+        require_name("version", self.version)
+        if self.task not in TASKS:
+            raise ValueError(f"its task is {self.task!r} and this Strop knows {', '.join(TASKS)}")
+        if not 1 <= self.max_tokens <= MOST_TOKENS:
+            raise ValueError(f"max_tokens is {self.max_tokens} and should be 1 to {MOST_TOKENS}")
+        require_distinct("labels", self.labels)
+        require_distinct("variants", [variant.name for variant in self.variants])
+        if self.default_variant not in {variant.name for variant in self.variants}:
+            raise ValueError(f"default_variant is {self.default_variant!r} and no variant is called so")
+        for path in self.files:
+            require_inside("file", path)
+
     def to_json(self) -> str:
         """The manifest file's text."""
         fields = {"schema": SCHEMA, **asdict(self)}
@@ -96,27 +128,14 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Parse a manifest file; ``ValueError``, ``KeyError`` or ``TypeError`` if it isn't one."""
-        fields = json.loads(text)
-        schema = fields.pop("schema")
+        """Parse a manifest file; ``ValueError`` says what it has instead of one."""
+        fields = parse(text)
+        if not isinstance(fields, dict):
+            raise ValueError("it is no JSON object")
+        schema = fields.pop("schema", None)
         if schema not in READABLE:
             raise ValueError(f"its schema is {schema!r} and this Strop reads {' and '.join(READABLE)}")
-        if fields["task"] not in TASKS:
-            raise ValueError(f"its task is {fields['task']!r} and this Strop knows {', '.join(TASKS)}")
-        fields["labels"] = tuple(fields["labels"])
-        fields["variants"] = tuple(
-            Variant(
-                **{
-                    **variant,
-                    "layout": Layout.from_fields(variant["layout"]),
-                    "share_interval": tuple(variant["share_interval"]),
-                }
-            )
-            for variant in fields["variants"]
-        )
-        fields["profile"] = {name: tuple(bins) for name, bins in fields.get("profile", {}).items()}
-        fields["files"] = {path: FileEntry(**entry) for path, entry in fields["files"].items()}
-        return cls(**fields)
+        return build(cls, fields, readers={Layout: Layout.from_fields})
 
 
 @dataclass(frozen=True)
@@ -197,12 +216,12 @@ def read_manifest(root: Path, public_key: Path | None = None) -> Manifest:
     path = root / MANIFEST_FILE
     if not path.is_file():
         raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
-    written = path.read_bytes()
+    written = read_bounded(path, MANIFEST_BYTES)
     if public_key is not None:
         from .signature import require_signature
 
         require_signature(root, written, public_key)
     try:
         return Manifest.from_json(written.decode())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise InputError(f"{path} can't be read: {error}; export the run again") from error

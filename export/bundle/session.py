@@ -8,10 +8,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from strop.errors import StropError
+from strop.errors import InputError, StropError
 from strop.tasks import Floats, Outputs, Task
 
 from ..providers import CPU
+from .graph import require_whole
 from .layout import IntArray, Layout
 from .programs import PROGRAM_SUFFIX, needing_torch
 
@@ -68,8 +69,15 @@ class Session:
     ) -> None:
         """Load ``model`` on ``provider`` with ``threads`` intra-op threads.
 
-        Raises ``StropError`` when ONNX Runtime can't, or would run it on another provider than asked.
+        Raises ``InputError`` when the provider isn't there or the file isn't a graph with all its data,
+        ``StropError`` when ONNX Runtime can't, or would run it on another provider than asked.
         """
+        if provider not in (available := ort.get_available_providers()):
+            raise InputError(
+                f"{model} is for {provider}, and ONNX Runtime has here: {', '.join(available)}; serve"
+                " another variant, or install the ONNX Runtime and the driver of that device"
+            )
+        require_whole(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -83,8 +91,11 @@ class Session:
                 disabled_optimizers=[*FAILING, *(SLOW_ON_CPU if provider == CPU else ())],
                 enable_fallback=0,  # else it prints, goes on with the CPU and says nothing more
             )
-        except Exception as error:
-            raise StropError(f"{model} can't be opened on {provider}: {error}") from error
+        except Exception as error:  # ONNX Runtime's own have no base but this
+            raise StropError(
+                f"{model} can't be opened on {provider}: {' '.join(str(error).split())}; serve another"
+                " variant, or export the run again"
+            ) from error
         self._inputs = [node.name for node in self._session.get_inputs()]
         *_, self.width = self._session.get_outputs()[0].shape
         """Outputs for each input or token."""

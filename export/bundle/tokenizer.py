@@ -14,6 +14,11 @@ from strop.errors import InputError
 from strop.tasks import Span
 from strop.tasks.windows import Window, windows
 
+from .bounds import TEXT_FILE_BYTES, require_size
+
+MOST_TOKEN_IDS = 2**24
+"""The largest vocabularies have some hundred thousand; what each id stands for is held in memory."""
+
 Text = str | tuple[str, str]
 """A text, or a pair of them."""
 
@@ -60,10 +65,13 @@ class TextEncoder:
         """``offsets`` and ``token_types`` ask for what ``Encoded`` may have beside the ids; ``windowed``
         for pairs read window by window where the second text is too long.
         """
+        require_size(tokenizer_file, TEXT_FILE_BYTES)
         try:
             self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
         except Exception as error:  # tokenizers raises bare Exception
-            raise InputError(f"{tokenizer_file} is not a tokenizer.json: {error}") from error
+            raise InputError(
+                f"{tokenizer_file} is not a tokenizer.json: {error}; export the run again"
+            ) from error
         # A saved tokenizer keeps the padding and truncation it was last used with.
         self._tokenizer.no_padding()
         if windowed:
@@ -77,6 +85,11 @@ class TextEncoder:
         # Not get_vocab_size: where ids have gaps, the largest one is past their number.
         self.vocabulary_size = max(self._tokenizer.get_vocab().values(), default=-1) + 1
         """Every token id is below it."""
+        if self.vocabulary_size > MOST_TOKEN_IDS:
+            raise InputError(
+                f"{tokenizer_file} has token id {self.vocabulary_size - 1} and the largest may be"
+                f" {MOST_TOKEN_IDS - 1}; export the run again"
+            )
 
     @cached_property
     def unknown_id(self) -> int | None:
