@@ -212,6 +212,15 @@ def _served(model: Model) -> ServedModel:
     )
 
 
+def services(models: Models, config: ServeConfig, doors: Doors) -> tuple[OpenInference, Typed]:
+    """Both services on the models."""
+    admission = doors.admission(config)
+    return (
+        OpenInference(models.catalogue, models.finder, models.control, models.calls, admission),
+        Typed(models.finder, models.calls, admission, models.take_feedback),
+    )
+
+
 class Server:
     """The gRPC server with its services, and the order in which it goes down.
 
@@ -222,13 +231,9 @@ class Server:
         self._config = config
         self._doors = doors
         self._catalogue = models.catalogue
-        self._calls = calls = models.calls
+        self._calls = models.calls
         self._health = health.aio.HealthServicer()
-        admission = doors.admission(config)
-        self._services = (
-            OpenInference(models.catalogue, models.finder, models.control, calls, admission),
-            Typed(models.finder, calls, admission, models.take_feedback),
-        )
+        self._services = services(models, config, doors)
         apart = config.admin_address is not None
         self._server = self._new(admin=not apart)
         self._admin = self._new(admin=True) if apart else None

@@ -82,7 +82,7 @@ def read_routes(path: Path) -> dict[str, Route]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"--routes {path} can't be read: {error}") from error
+        raise InputError(f"--routes {path} can't be read: {error}; mend it") from error
     routes = {}
     for name, table in tables.items():
         try:

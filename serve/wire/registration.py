@@ -17,10 +17,12 @@ class Malformed:
     """What a handler gets instead of a request that could not be parsed."""
 
     reason: str
+    wanted: str
+    """The message that it should have been."""
 
     async def refuse(self) -> NoReturn:
         """Raise ``InvalidArgumentError``."""
-        raise InvalidArgumentError(f"the request can't be parsed: {self.reason}")
+        raise InvalidArgumentError(f"the request can't be parsed: {self.reason}; send a {self.wanted}")
 
 
 class Described(Protocol):
@@ -35,9 +37,13 @@ def register(servicer: Described, server: grpc.aio.Server) -> None:
     As the generated function does, save that gRPC would answer a request that can't be parsed with
     UNKNOWN and log it as a fault of the server.
     """
-    service = servicer.descriptor
-    handlers = {method.name: _handler(servicer, method) for method in service.methods}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service.full_name, handlers),))
+    name, handlers = servicer.descriptor.full_name, handlers_of(servicer)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+
+
+def handlers_of(servicer: Described) -> dict[str, grpc.RpcMethodHandler]:
+    """What takes the bytes of a request and gives those of a reply, by method."""
+    return {method.name: _handler(servicer, method) for method in servicer.descriptor.methods}
 
 
 def _handler(servicer: Described, method: MethodDescriptor) -> grpc.RpcMethodHandler:
@@ -58,7 +64,7 @@ def _parser(message: Any) -> Callable[[bytes], Message | Malformed]:
         try:
             parsed: Message = message.FromString(data)
         except DecodeError as error:
-            return Malformed(str(error))
+            return Malformed(str(error).strip(), message.DESCRIPTOR.full_name)
         return parsed
 
     return parse

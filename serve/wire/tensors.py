@@ -78,7 +78,7 @@ def read_integers(tensor: InputTensor, blob: bytes | None) -> NDArray[np.int64]:
         except ValueError as error:
             raise InvalidArgumentError(
                 f"raw contents of input {tensor.name!r} have {len(blob)} bytes,"
-                f" no whole number of {tensor.datatype} elements"
+                f" no whole number of {tensor.datatype} elements; send whole ones"
             ) from error
         _agree(tensor, len(flat), count)
     return flat.reshape(list(tensor.shape))
