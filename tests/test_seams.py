@@ -21,13 +21,16 @@ SEAMS = {
         "strop.proto",
     ),
     "proto": ("strop.proto",),  # the generated stubs name each other in full
-    # Some benchmarks need what stands behind a server: bundle and engines in-process, and the run.
+    # Some benchmarks need what stands behind a server: bundle and engines in-process, and the run. Fuzzing
+    # calls the handlers themselves, a million times.
     "bench": (
         "strop.proto",
         "strop.export.bundle",
         "strop.export.providers",
         "strop.serve.config",
         "strop.serve.engines",
+        "strop.serve.inprocess",
+        "strop.serve.repository.routes",
         "strop.train.run",
     ),
 }
