@@ -10,9 +10,10 @@ from strop.errors import StropError
 from strop.tasks import Outputs, by_example
 
 from .cpu import unfit
+from .golden import GoldenExample
 from .layout import IntArray, Layout
 from .manifest import Bundle, Variant
-from .tokenizer import count_windows
+from .tokenizer import Encoded, count_windows
 
 Answer = Callable[[Sequence[IntArray]], Outputs]
 """The outputs for n sequences of token ids."""
@@ -43,16 +44,7 @@ class Drift:
         examples = bundle.golden()
         if not examples:
             raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
-        encoded = bundle.text_encoder().encode([example.text for example in examples])
-        texts = by_example(encoded, count_windows(encoded))
-        for number, (windows, example) in enumerate(zip(texts, examples, strict=True), 1):
-            if example.window >= len(windows):
-                raise StropError(
-                    f"golden example {number} is of window {example.window}, and its text has"
-                    f" {len(windows)}; export the run again"
-                )
-        asked = [windows[example.window] for windows, example in zip(texts, examples, strict=True)]
-        batches = layout.batches([one.ids for one in asked], tokens)
+        batches = layout.batches([one.ids for one in _encoded(bundle, examples)], tokens)
         try:
             found = [row for batch in batches for row in answer(batch)]
         except Exception as error:  # what a graph raises has no base but this
@@ -84,3 +76,16 @@ class Drift:
             f" example {self.example} of {self.examples}, and its tolerance is"
             f" {variant.golden_tolerance:.4g}; serve another variant, or export on this machine"
         )
+
+
+def _encoded(bundle: Bundle, examples: Sequence[GoldenExample]) -> list[Encoded]:
+    """Of each example's text the window that its output is of."""
+    encoded = bundle.text_encoder().encode([example.text for example in examples])
+    texts = by_example(encoded, count_windows(encoded))
+    for number, (windows, example) in enumerate(zip(texts, examples, strict=True), 1):
+        if example.window >= len(windows):
+            raise StropError(
+                f"golden example {number} is of window {example.window}, and its text has"
+                f" {len(windows)}; export the run again"
+            )
+    return [windows[example.window] for windows, example in zip(texts, examples, strict=True)]

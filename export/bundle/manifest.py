@@ -221,6 +221,11 @@ def read_manifest(root: Path, public_key: Path | None = None) -> Manifest:
         from .signature import require_signature
 
         require_signature(root, written, public_key)
+    return parse_manifest(written, path)
+
+
+def parse_manifest(written: bytes, path: object) -> Manifest:
+    """A manifest that was read from ``path``; ``InputError`` names both and says what it is instead."""
     try:
         return Manifest.from_json(written.decode())
     except ValueError as error:

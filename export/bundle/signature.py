@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from strop.errors import InputError
 
+from .bounds import SIGNATURE_BYTES, read_bounded
 from .manifest import SIGNATURE_FILE, SignatureError
 
 try:
@@ -47,7 +48,7 @@ def require_signature(root: Path, manifest: bytes, public_key: Path) -> None:
             " to be; get it from its signer, or sign it: strop sign"
         )
     try:
-        public.verify(path.read_bytes(), manifest)
+        public.verify(read_bounded(path, SIGNATURE_BYTES), manifest)
     except InvalidSignature as error:
         raise SignatureError(
             f"{path} is not by the owner of --public-key {public_key}, or the manifest was changed since;"

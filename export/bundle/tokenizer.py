@@ -16,6 +16,8 @@ from strop.tasks.windows import Window, windows
 
 from .bounds import TEXT_FILE_BYTES, require_size
 
+UNKNOWN = "\U000f0000"
+"""A text that no vocabulary knows: a character that means nothing."""
 MOST_TOKEN_IDS = 2**24
 """The largest vocabularies have some hundred thousand; what each id stands for is held in memory."""
 
@@ -82,6 +84,17 @@ class TextEncoder:
         self._offsets = offsets
         self._token_types = token_types
         self.max_tokens = max_tokens
+        try:
+            nothing, _ = self._tokenizer.encode_batch(["", UNKNOWN])
+        except Exception as error:
+            raise InputError(
+                f"{tokenizer_file} can't tokenise every text: {error}; export the run again"
+            ) from error
+        if not nothing.ids:
+            raise InputError(
+                f"{tokenizer_file} makes no token of an empty text, and a graph computes none;"
+                " export the run again"
+            )
         # Not get_vocab_size: where ids have gaps, the largest one is past their number.
         self.vocabulary_size = max(self._tokenizer.get_vocab().values(), default=-1) + 1
         """Every token id is below it."""
