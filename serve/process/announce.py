@@ -1,7 +1,10 @@
 """What the server says when it is ready: to a person, a script and a service manager."""
 
+import contextlib
 import json
+import logging
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,8 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from strop.errors import InputError
+
 from ..config import ServeConfig
 from .notify import notify
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,18 @@ class Ready:
     admin_address: str | None = None
 
     def write(self, path: Path) -> None:
-        """Write it as JSON; whoever sees the file sees all of it."""
+        """Write it as JSON; whoever sees the file sees all of it. ``InputError`` when it can't be."""
         told = {name: value for name, value in asdict(self).items() if value is not None}
         draft = path.with_name(f"{path.name}.{self.pid}")
-        draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
-        draft.replace(path)
+        try:
+            draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                draft.unlink()
+            raise InputError(
+                f"--ready-file {path} can't be written: {error.strerror}; make room, or name another file"
+            ) from error
 
 
 def announce(served: Served, config: ServeConfig, addresses: Addresses, metrics_address: str) -> None:
@@ -90,10 +104,7 @@ def announce(served: Served, config: ServeConfig, addresses: Addresses, metrics_
         if value is None:
             continue
         table.add_row(name, value)
-    console = Console(soft_wrap=True, markup=False)
-    console.print("strop serve is ready")
-    console.print(table)
-    console.file.flush()
+    _say(table)
     if config.ready_file is not None:
         Ready(addresses.calls, metrics_address, os.getpid(), addresses.admin).write(config.ready_file)
     notify("READY=1")
@@ -106,3 +117,18 @@ def _locks(config: ServeConfig) -> str:
         "API keys": config.keys,
     }
     return "".join(f", {name}" for name, given in locks.items() if given)
+
+
+def _say(table: Table) -> None:
+    """Print it, unless nobody can hear: a full disk or a closed pipe is no reason not to serve."""
+    try:
+        console = Console(soft_wrap=True, markup=False)
+        console.print("strop serve is ready")
+        console.print(table)
+        console.file.flush()
+    except OSError as error:
+        log.warning("standard output can't be written: %s", error.strerror)
+        # What is left of it would be tried again, in vain, when the interpreter ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

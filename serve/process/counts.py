@@ -10,12 +10,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from strop.errors import InputError
+
 from ..console.gathered import gathered, state_file
 from ..console.state import State
 from ..observe.distances import Distances
 
 # A file that has just been made is empty, and can't be read: for microseconds, on a busy machine for more.
 READS, READ_PAUSE_SECONDS = 5, 0.01
+WORKER_BYTES = 2**20
+"""A worker's files of counts: a few times what those of a model take."""
 
 
 class Counts:
@@ -36,6 +40,22 @@ class Counts:
     def collect(self) -> Iterable[Metric]:
         """All of it, as prometheus_client asks a collector."""
         return self._read("*.db")
+
+    def require_room(self, workers: int) -> None:
+        """Raise ``InputError`` unless the folder can hold what so many workers count.
+
+        A file that can't grow any more would end a worker in the middle of a call, and one without
+        room behind it by a signal.
+        """
+        probe = self.folder / "probe"
+        try:
+            probe.write_bytes(bytes(workers * WORKER_BYTES))
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"{self.folder} can't hold what {workers} workers count: {error.strerror}; make room there,"
+                " or set TMPDIR to another folder"
+            ) from error
 
     def texts(self) -> float:
         """How many all workers have answered, those that died too."""

@@ -61,6 +61,7 @@ async def _supervise(config: ServeConfig) -> None:
         tempfile.TemporaryDirectory(prefix="strop-", ignore_cleanup_errors=True) as folder,
     ):
         counts = Counts(Path(folder))
+        counts.require_room(config.workers)
         shared = replace(config, address=address)
         workers = [Worker(number, shared, counts) for number in range(config.workers)]
         with metrics_port(counts.registry, counts.state, config, doors) as (console, metrics_address):

@@ -1,6 +1,7 @@
 """Which versions answer a call that names none, read from a file that may change."""
 
 import hashlib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from strop.errors import InputError
+from strop.export.bundle.typed import build
 
 POINTS = 2**64
 
@@ -87,7 +89,7 @@ def read_routes(path: Path) -> dict[str, Route]:
     for name, table in tables.items():
         try:
             routes[name] = _route(table)
-        except (ValueError, TypeError, AttributeError) as error:
+        except ValueError as error:
             raise InputError(f"--routes {path}: [{name}] {error}") from error
     return routes
 
@@ -95,36 +97,55 @@ def read_routes(path: Path) -> dict[str, Route]:
 def _route(table: Mapping[str, Any]) -> Route:
     """A route of a table; ``ValueError`` says what is wrong with it."""
     _require_known(table, Route)
-    aliases = {name: str(version) for name, version in table.get("aliases", {}).items()}
+    aliases = {name: str(version) for name, version in _table("aliases", table.get("aliases", {})).items()}
 
     def version(name: str) -> str:
         return aliases.get(name, name)
 
-    weights = {version(name): float(weight) for name, weight in table.get("weights", {}).items()}
-    if len(weights) != len(table.get("weights", {})):
+    given = _table("weights", table.get("weights", {}))
+    weights = {version(name): _number(f"weights.{name}", weight) for name, weight in given.items()}
+    if len(weights) != len(given):
         raise ValueError("weights has one version under two names; give it once")
     if weights and not (min(weights.values()) >= 0 < sum(weights.values()) < float("inf")):
         raise ValueError("weights must be 0 or more, and one of them above 0")
-    share = float(table.get("shadow_share", 0.0))
+    share = _number("shadow_share", table.get("shadow_share", 0.0))
     if not 0 <= share <= 1:
         raise ValueError(f"shadow_share is {share}; give a share from 0 to 1")
-    shadow = version(table["shadow"]) if "shadow" in table else None
+    shadow = version(str(table["shadow"])) if "shadow" in table else None
     if shadow and (not share or weights.get(shadow)):
         raise ValueError("shadow needs a shadow_share, and no weight of its own")
     return Route(aliases, weights, shadow, share, _bounds(table.get("rollback")))
 
 
-def _bounds(table: Mapping[str, Any] | None) -> Bounds | None:
+def _bounds(table: Any) -> Bounds | None:
     if table is None:
         return None
-    _require_known(table, Bounds)
-    bounds = Bounds(**table)
-    if bounds.seconds <= 0 or bounds.min_calls < 1 or bounds.max_p99_ratio < 1:
+    bounds = build(Bounds, table, "rollback")
+    if not (bounds.seconds > 0 and bounds.min_calls >= 1 and bounds.max_p99_ratio >= 1):
         raise ValueError("rollback needs seconds above 0, min_calls and max_p99_ratio of 1 or more")
+    if math.isnan(bounds.max_error_share) or math.isnan(bounds.min_agreement):
+        raise ValueError("rollback needs numbers for max_error_share and min_agreement")
     return bounds
 
 
-def _require_known(table: Mapping[str, Any], of: type) -> None:
+def _number(what: str, value: Any) -> float:
+    try:
+        # A bool is an int to Python.
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:
+        number = math.nan
+    if math.isnan(number):
+        raise ValueError(f"{what} is {value!r} and should be a number")
+    return number
+
+
+def _table(what: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{what} is {value!r} and should be a table")
+    return value
+
+
+def _require_known(table: Any, of: type) -> None:
     known = [one.name for one in fields(of)]
-    if unknown := table.keys() - set(known):
+    if unknown := _table("it", table).keys() - set(known):
         raise ValueError(f"has {', '.join(sorted(unknown))}; known are {', '.join(known)}")

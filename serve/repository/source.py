@@ -3,11 +3,12 @@
 import hashlib
 import re
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from strop.errors import InputError
-from strop.export.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, read_manifest
+from strop.export.bundle.bounds import MANIFEST_BYTES
+from strop.export.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, parse_manifest, read_manifest
 from strop.host import default_cache
 from strop.staging import staged
 
@@ -49,9 +50,7 @@ class OneBundle:
     def versions(self) -> dict[Key, str]:
         """The one."""
         manifest = read_manifest(self._root)
-        return {
-            Key(manifest.name, manifest.version): _fingerprint((self._root / MANIFEST_FILE).read_bytes())
-        }
+        return {Key(manifest.name, manifest.version): _fingerprint_of(self._root / MANIFEST_FILE)}
 
     def fetch(self, key: Key) -> Path:
         """Where it is."""
@@ -68,11 +67,14 @@ class Folder:
         """Every folder two levels down that has a manifest."""
         if not self._root.is_dir():
             raise InputError(f"the model repository {self._root} is not a folder; name one")
-        return {
-            Key(path.parent.parent.name, path.parent.name): _fingerprint(path.read_bytes())
-            for path in sorted(self._root.glob(f"*/*/{MANIFEST_FILE}"))
-            if NAME.fullmatch(path.parent.parent.name) and NAME.fullmatch(path.parent.name)
-        }
+        try:
+            return {
+                Key(path.parent.parent.name, path.parent.name): _fingerprint_of(path)
+                for path in sorted(self._root.glob(f"*/*/{MANIFEST_FILE}"))
+                if NAME.fullmatch(path.parent.parent.name) and NAME.fullmatch(path.parent.name)
+            }
+        except OSError as error:
+            raise InputError(f"the model repository {self._root} can't be read: {error}") from error
 
     def fetch(self, key: Key) -> Path:
         """Where it is."""
@@ -82,7 +84,8 @@ class Folder:
 class Remote:
     """Bundles at ``url/name/version``, copied to a cache before they are opened.
 
-    What is copied is what the manifest lists, and its names may not leave the bundle's folder.
+    What is copied is what the manifest lists; that its names stay in the bundle's folder is a rule of
+    manifests.
     """
 
     def __init__(self, url: str, cache: Path) -> None:
@@ -102,7 +105,7 @@ class Remote:
         """Every folder two levels down that has a manifest."""
         try:
             return {
-                Key(name, version): _fingerprint(self._files.cat_file(f"{path}/{MANIFEST_FILE}"))
+                Key(name, version): _fingerprint(self._manifest(path))
                 for name, above in self._folders(self._root)
                 for version, path in self._folders(above)
                 if self._files.exists(f"{path}/{MANIFEST_FILE}")
@@ -114,7 +117,7 @@ class Remote:
         """The bundle in the cache, copied if it isn't there; only whole ones are."""
         there = f"{self._root}/{key.name}/{key.version}"
         try:
-            manifest = self._files.cat_file(f"{there}/{MANIFEST_FILE}")
+            manifest = self._manifest(there)
             place = self._cache / key.name / f"{key.version}-{_fingerprint(manifest)[:16]}"
             if not place.exists():
                 with staged(place) as stage:
@@ -127,17 +130,27 @@ class Remote:
         (stage / MANIFEST_FILE).write_bytes(manifest)
         if self._files.exists(f"{there}/{SIGNATURE_FILE}"):
             (stage / SIGNATURE_FILE).write_bytes(self._files.cat_file(f"{there}/{SIGNATURE_FILE}"))
-        for name, entry in read_manifest(stage).files.items():
-            inside = PurePosixPath(name)
-            if inside.is_absolute() or ".." in inside.parts:
-                raise InputError(f"{name!r} in the manifest of {there} lies outside the bundle")
+        for name, entry in parse_manifest(manifest, f"{there}/{MANIFEST_FILE}").files.items():
             free = shutil.disk_usage(stage).free
             if entry.bytes > free:
                 raise InputError(
                     f"{name} of {there} has {entry.bytes} bytes and {free} are free; make room"
                 )
-            (stage / inside).parent.mkdir(parents=True, exist_ok=True)
-            self._files.get_file(f"{there}/{name}", str(stage / inside))
+            self._require_size(f"{there}/{name}", entry.bytes)
+            (stage / name).parent.mkdir(parents=True, exist_ok=True)
+            self._files.get_file(f"{there}/{name}", str(stage / name))
+
+    def _manifest(self, there: str) -> bytes:
+        path = f"{there}/{MANIFEST_FILE}"
+        self._require_size(path, MANIFEST_BYTES)
+        manifest: bytes = self._files.cat_file(path)
+        return manifest
+
+    def _require_size(self, path: str, most: int) -> None:
+        """``InputError`` when the place says of a file that it has more bytes; HTTP may not say it."""
+        size = self._files.size(path)
+        if size is not None and size > most:
+            raise InputError(f"{path} has {size} bytes and should have at most {most}; copy it there again")
 
     def _folders(self, above: str) -> list[tuple[str, str]]:
         """Folders by name and path; in a listing over HTTP any link may be one."""
@@ -153,6 +166,12 @@ class Remote:
 def _has_bundles(root: Path) -> bool:
     """Whether it looks like a repository: an empty folder is one, too."""
     return root.is_dir() and (any(root.glob(f"*/*/{MANIFEST_FILE}")) or not any(root.iterdir()))
+
+
+def _fingerprint_of(manifest: Path) -> str:
+    # In pieces: nobody has said yet that it may be that large.
+    with manifest.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fingerprint(manifest: bytes) -> str:
