@@ -44,9 +44,11 @@ class Drift:
         examples = bundle.golden()
         if not examples:
             raise StropError(f"{bundle.root} has no golden examples to check; export the run again")
-        batches = layout.batches([one.ids for one in _encoded(bundle, examples)], tokens)
         try:
+            batches = layout.batches([one.ids for one in _encoded(bundle, examples)], tokens)
             found = [row for batch in batches for row in answer(batch)]
+        except StropError:
+            raise
         except Exception as error:  # what a graph raises has no base but this
             reason = " ".join(str(error).split())
             raise StropError(

@@ -1,7 +1,8 @@
 """Text to token ids with the bundle's own tokenizer.json."""
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,17 @@ def count_windows(encoded: Sequence[Encoded]) -> list[int]:
     return counts
 
 
+@contextlib.contextmanager
+def _without_panic() -> Iterator[None]:
+    """Make an ordinary exception of a panic in Rust, which is none: it would end the thread it is in."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as panic:
+        raise RuntimeError(f"the tokenizer panicked: {panic}") from panic
+
+
 class TextEncoder:
     """Encodes texts, truncating at ``max_tokens`` (special tokens included) and never padding."""
 
@@ -69,7 +81,8 @@ class TextEncoder:
         """
         require_size(tokenizer_file, TEXT_FILE_BYTES)
         try:
-            self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
+            with _without_panic():
+                self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
         except Exception as error:  # tokenizers raises bare Exception
             raise InputError(
                 f"{tokenizer_file} is not a tokenizer.json: {error}; export the run again"
@@ -85,7 +98,8 @@ class TextEncoder:
         self._token_types = token_types
         self.max_tokens = max_tokens
         try:
-            nothing, _ = self._tokenizer.encode_batch(["", UNKNOWN])
+            with _without_panic():
+                nothing, _ = self._tokenizer.encode_batch(["", UNKNOWN])
         except Exception as error:
             raise InputError(
                 f"{tokenizer_file} can't tokenise every text: {error}; export the run again"
@@ -125,7 +139,8 @@ class TextEncoder:
 
         Without windows, the longer text of a pair that is too long loses its end, token by token.
         """
-        encodings = self._tokenizer.encode_batch(list(texts))
+        with _without_panic():
+            encodings = self._tokenizer.encode_batch(list(texts))
         if self._windowed:
             return [
                 Encoded(self._tokens(one), one.cut and not place, one.offsets, place)

@@ -37,7 +37,8 @@ class _Builder:
         hints = get_type_hints(kind)
         fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
         if unknown := sorted(value.keys() - fields.keys()):
-            raise ValueError(f"{_join(where, unknown[0])} is not known; known are {', '.join(fields)}")
+            known = ", ".join(fields)
+            raise ValueError(f"{where or 'it'} has {unknown[0]!r}, which is not known; known are {known}")
         for name, field in fields.items():
             required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
             if required and name not in value:
@@ -110,6 +111,8 @@ def _require(so: bool, where: str, wanted: str, value: Any) -> None:
 
 
 def _join(where: str, name: str) -> str:
+    # Quoted unless it is a plain one: it may be anything, and a refusal is one line.
+    name = name if name.isidentifier() else repr(name)
     return f"{where}.{name}" if where else name
 
 

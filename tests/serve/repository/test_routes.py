@@ -78,7 +78,10 @@ min_calls = 20
         ('[a]\naliases = { x = "1" }\nweights = { x = 1, 1 = 1 }', "one version under two names"),
         ("[a]\nshadow_share = 1.5", "shadow_share is 1.5"),
         ("[a]\nweights = { 1 = 1 }\nshadow = '2'", "shadow needs a shadow_share"),
-        ("[a]\n[a.rollback]\ncalls = 3", "rollback.calls is not known; known are seconds, min_calls"),
+        (
+            "[a]\n[a.rollback]\ncalls = 3",
+            "rollback has 'calls', which is not known; known are seconds, min_calls",
+        ),
         ("[a]\n[a.rollback]\nmax_p99_ratio = 0.5", "max_p99_ratio of 1 or more"),
     ],
 )
