@@ -12,4 +12,5 @@ if __name__ == "__main__":
     try:
         cyclopts.run(fuzz)
     except StropError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

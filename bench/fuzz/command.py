@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -16,6 +17,7 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from strop.errors import InputError, StropError
+from strop.export.bundle import Bundle
 from strop.host import Host, read_host, read_versions
 from strop.options import require_at_least
 
@@ -71,6 +73,10 @@ def fuzz(config: FuzzConfig | None = None) -> None:
     ``--keep``, in a file of its own.
     """
     config = config or FuzzConfig()
+    if find_spec("atheris") is None:
+        raise InputError("fuzzing needs the Python package 'atheris'; pip install 'strop[fuzz]'")
+    if "files" in config.targets:
+        Bundle.open(config.bundle)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="strop-fuzz-") as scratch:
         keep = config.keep or Path(scratch)
