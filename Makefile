@@ -80,5 +80,8 @@ bench-rivals: setup  ## other servers of the demo's model beside Strop: half an 
 audit: setup  ## the pinned packages against known vulnerabilities; ARGS='--service osv' asks OSV.dev
 	$(BIN)/python -m strop.audit $(ARGS)
 
+fuzz: setup  ## requests and files that nobody would write, on the demo's bundle: some minutes
+	$(BIN)/python -m strop.bench.fuzz $(ARGS)
+
 clean:  ## remove what the targets made, but not .venv
 	rm -rf build demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

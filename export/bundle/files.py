@@ -24,7 +24,11 @@ def file_entry(path: Path) -> FileEntry:
 def file_faults(root: Path, files: Mapping[str, FileEntry]) -> Iterator[tuple[str, str]]:
     """The listed files that aren't what they must be, each with what is wrong and the fix."""
     for name, entry in files.items():
-        if fault := _fault(root, name, entry):
+        try:
+            fault = _fault(root, name, entry)
+        except (OSError, RuntimeError) as error:  # a name too long, a loop of links
+            fault = f"{name!r} in {root} can't be read: {error}; copy the bundle again"
+        if fault:
             yield name, fault
 
 

@@ -76,7 +76,9 @@ class Variant:
         require_inside("a variant's file", self.file)
         # ONNX Runtime takes a file of another name for another format, which nobody looks through.
         if not self.file.endswith((".onnx", PROGRAM_SUFFIX)):
-            raise ValueError(f"a variant's file is {self.file!r} and should end in .onnx or {PROGRAM_SUFFIX}")
+            raise ValueError(
+                f"a variant's file is {self.file!r} and should end in .onnx or {PROGRAM_SUFFIX}"
+            )
         if not 0 <= self.golden_tolerance < math.inf:
             raise ValueError(f"golden_tolerance is {self.golden_tolerance} and should be 0 or more")
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from strop.errors import InputError, StropError
+from strop.errors import StropError
 from strop.tasks import Floats, Outputs, Task
 
 from ..providers import CPU
@@ -69,14 +69,9 @@ class Session:
     ) -> None:
         """Load ``model`` on ``provider`` with ``threads`` intra-op threads.
 
-        Raises ``InputError`` when the provider isn't there or the file isn't a graph with all its data,
-        ``StropError`` when ONNX Runtime can't, or would run it on another provider than asked.
+        Raises ``InputError`` when the file isn't a graph with all its data, ``StropError`` when ONNX
+        Runtime can't, or would run it on another provider than asked.
         """
-        if provider not in (available := ort.get_available_providers()):
-            raise InputError(
-                f"{model} is for {provider}, and ONNX Runtime has here: {', '.join(available)}; serve"
-                " another variant, or install the ONNX Runtime and the driver of that device"
-            )
         require_whole(model)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads

@@ -72,6 +72,7 @@ ENTRY = {"sha256": "0" * 64, "bytes": 1}
         (put("files", "/etc/passwd", value=ENTRY), "file '/etc/passwd' lies outside the bundle"),
         (put("files", "a\0b", value=ENTRY), "is no plain path"),
         (put("files", "a/./b", value=ENTRY), "is no plain path"),
+        (put("files", "a" * 5000, value=ENTRY), "File name too long"),
         (put("variants", 0, "file", value="../../model.onnx"), "lies outside the bundle"),
         (put("variants", 0, "file", value="variants/fp32/model.ort"), "should end in .onnx"),
         (
@@ -134,6 +135,12 @@ def test_a_link_that_leads_out_is_refused(spoilt: Path, tiny_bundle: Path, name:
     message = refusal(spoilt)
     assert name in message
     assert "lies outside the bundle" in message
+
+
+def test_a_link_to_itself_is_refused(spoilt: Path) -> None:
+    (spoilt / "tokenizer.json").unlink()
+    (spoilt / "tokenizer.json").symlink_to("tokenizer.json")
+    assert "'tokenizer.json' in" in refusal(spoilt)
 
 
 @pytest.mark.parametrize(
@@ -293,8 +300,8 @@ def spoil_bomb(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_huge, "can't be loaded"),
-        (spoil_custom, "can't be loaded"),
+        (spoil_huge, "the model needs about 6,917,529,027,651 MB"),
+        (spoil_custom, "can't be opened on CPUExecutionProvider"),
         (spoil_output, "can't compute the golden examples"),
         (spoil_bomb, "can't compute the golden examples"),
     ],

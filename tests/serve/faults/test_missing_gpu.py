@@ -1,22 +1,20 @@
-"""A variant for a device that isn't there."""
+"""A device that isn't there."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Alter = Callable[[Callable[[Path], None]], Path]
+import pytest
+
+from strop.export.bundle.probe import CUDA, missing
 
 
-def test_a_variant_for_a_gpu_that_is_not_there_is_refused_with_what_is_there(
-    altered_bundle: Alter, refuse_to_start: Callable[..., Any]
+@pytest.mark.skipif(missing(CUDA) is None, reason="needs a box without a GPU that works")
+def test_a_gpu_that_is_required_and_not_there_is_refused_with_what_to_install(
+    tiny_bundle: Path, refuse_to_start: Callable[..., Any]
 ) -> None:
-    root = altered_bundle(lambda root: None)
-    manifest = json.loads((root / "manifest.json").read_text())
-    manifest["variants"][0]["provider"] = "CUDAExecutionProvider"
-    (root / "manifest.json").write_text(json.dumps(manifest))
-    ended = refuse_to_start(root)
+    ended = refuse_to_start(tiny_bundle, "--provider", "cuda", "--require-provider")
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()
-    assert "is for CUDAExecutionProvider, and ONNX Runtime has here: " in line
-    assert "CPUExecutionProvider; serve another variant, or install" in line
+    assert line.startswith("strop: --provider cuda is not available, because ")
+    assert ";" in line
