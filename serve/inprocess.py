@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 import grpc
 
 from .config import ServeConfig
+from .console.standing import Standing
 from .doors.doors import Doors
 from .observe.metrics import Metrics
 from .process.server import loaded, services
@@ -18,7 +19,7 @@ async def handlers(config: ServeConfig) -> AsyncIterator[Mapping[str, grpc.RpcMe
 
     Raises as ``run_server`` does. The addresses of ``config`` are not listened on.
     """
-    async with loaded(config, Metrics()) as models:
+    async with loaded(config, Metrics(), Standing()) as models:
         yield {
             f"{service.service}/{method}": handler
             for service in services(models, config, Doors.of(config))
