@@ -75,8 +75,8 @@ def _launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
     config: Annotated[Path | None, Parameter(help="TOML file of options; flags win.")] = None,
 ) -> Any:
-    if config is not None:
-        app.config = Dict(_read_config(config), source=str(config))
+    # Set either way: a process may launch more than one command.
+    app.config = () if config is None else Dict(_read_config(config), source=str(config))
     return app(tokens, **_OURS)
 
 

@@ -1,14 +1,15 @@
 """An ONNX file looked through before it is loaded: nothing in it may lie in another file.
 
 A bundle's checksums cover the files that its manifest lists, and a graph could name any other, from
-which ONNX Runtime would then take weights. Only the lengths of a protobuf message are followed here
-(https://protobuf.dev/programming-guides/encoding/), so that weights are passed over unread.
+which ONNX Runtime would then take weights.
 """
 
 import mmap
 from pathlib import Path
 
 from strop.errors import InputError
+
+from .protobuf import fields
 
 # By the field numbers of onnx.proto: which message lies in which, as far as one leads to a tensor.
 WITHIN = {
@@ -30,10 +31,8 @@ WITHIN = {
 }
 EXTERNAL_DATA, DATA_LOCATION = 13, 14
 """Fields of a TensorProto; where either stands, some or all of it is elsewhere."""
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 MOST_FIELDS = 10**7
 """A graph of a billion weights has some ten thousand, each tensor's numbers being one."""
-LONGEST_VARINT = 10
 
 
 def require_whole(model: Path) -> None:
@@ -48,49 +47,15 @@ def require_whole(model: Path) -> None:
 def _walk(content: mmap.mmap) -> None:
     """Look at every field on the way to a tensor; ``ValueError`` says what can't be."""
     waiting = [("ModelProto", 0, len(content))]
-    fields = 0
+    seen = 0
     while waiting:
-        message, place, end = waiting.pop()
+        message, begin, end = waiting.pop()
         inner = WITHIN[message]
-        while place < end:
-            fields += 1
-            if fields > MOST_FIELDS:
+        for field in fields(content, begin, end):
+            seen += 1
+            if seen > MOST_FIELDS:
                 raise ValueError(f"it has more than {MOST_FIELDS} fields")
-            key, place = _varint(content, place, end)
-            number = key >> 3
-            if message == "TensorProto" and number in (EXTERNAL_DATA, DATA_LOCATION):
+            if message == "TensorProto" and field.number in (EXTERNAL_DATA, DATA_LOCATION):
                 raise ValueError("a tensor's data is in another file")
-            place, start = _past(content, key & 7, place, end)
-            if number in inner:
-                waiting.append((inner[number], start, place))
-
-
-def _past(content: mmap.mmap, kind: int, place: int, end: int) -> tuple[int, int]:
-    """Where a field's value ends, and where that of a message begins."""
-    start = place
-    if kind == VARINT:
-        place = _varint(content, place, end)[1]
-    elif kind == LENGTH:
-        length, start = _varint(content, place, end)
-        place = start + length
-    elif kind in (FIXED64, FIXED32):
-        place += 8 if kind == FIXED64 else 4
-    else:
-        raise ValueError(f"it has a field of wire type {kind}")
-    if place > end:
-        raise ValueError("it is cut off")
-    return place, start
-
-
-def _varint(content: mmap.mmap, place: int, end: int) -> tuple[int, int]:
-    """A number in base 128, the lowest digits first, and where it ends."""
-    value = 0
-    for digit in range(LONGEST_VARINT):
-        if place >= end:
-            raise ValueError("it is cut off")
-        byte = content[place]
-        place += 1
-        value |= (byte & 127) << 7 * digit
-        if byte < 128:
-            return value, place
-    raise ValueError("it has a number of more than 64 bits")
+            if field.number in inner:
+                waiting.append((inner[field.number], field.begin, field.end))
