@@ -200,7 +200,7 @@ def test_weights_are_counted_and_a_graph_that_is_cut_off_is_told(tmp_path: Path,
     assert 256 * 256 * 4 < Weights.read(graph).bytes < graph.stat().st_size
     cut = tmp_path / "cut.onnx"
     cut.write_bytes(graph.read_bytes()[:1000])
-    with pytest.raises(InputError, match="cut.onnx is not a graph that is served: it is cut off"):
+    with pytest.raises(InputError, match=r"cut.onnx is not a graph that is served: it is cut off"):
         Weights.read(cut)
 
 
