@@ -150,13 +150,16 @@ async def _canary(setting: Setting, there: Repository) -> list[Row]:
         f'shadow_share = {SHADOW_SHARE}\n["{setting.model}".rollback]\n',
         encoding="utf-8",
     )
-    seconds = []
+
+    async def capacity() -> float:
+        with setting.server() as server:
+            async with unary(server.address, wire.method, encode(wire, setting.texts)) as calls:
+                return (await steady(calls, IN_FLIGHT, config.seconds, Usage(server.pid))).rate
+
+    rate, seconds = CANARY_LOAD * await capacity(), []
     for number in range(config.rounds):
         setting.say(f"canary: round {number + 1} of {config.rounds}")
         with _server(setting, there, "--routes", routes) as server:
-            async with unary(server.address, wire.method, encode(wire, setting.texts)) as calls:
-                usage = Usage(server.pid)
-                rate = CANARY_LOAD * (await steady(replace(calls), IN_FLIGHT, 1.0, usage)).rate
             seconds.append(await _until_rolled_back(setting, server, rate))
     return [
         Row(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from strop.access import OPEN, AccessOptions
 from strop.errors import InputError
 from strop.options import require_at_least
 
@@ -68,6 +69,7 @@ class WatchConfig:
     """Texts of a stream until one counts half in its history, and until a surge that lasts is the usual."""
     timeout: float = 10.0
     """Seconds to wait for each answer. A server that is away or busy is asked again until it answers."""
+    access: Annotated[AccessOptions, Parameter(name="*")] = OPEN
 
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""

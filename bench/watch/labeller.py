@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from strop.access import OPEN, AccessOptions
 from strop.errors import InputError, StropError
 
 from ..client import Client
@@ -23,9 +24,10 @@ Scored = tuple[str, float]
 class Labeller:
     """One model; use it in an ``async with``."""
 
-    def __init__(self, endpoint: Endpoint, timeout: float) -> None:
+    def __init__(self, endpoint: Endpoint, timeout: float, access: AccessOptions = OPEN) -> None:
         self._endpoint = endpoint
         self._timeout = timeout
+        self._access = access
         self._client = self._new_client()
         self._wire: TypedWire
 
@@ -76,4 +78,4 @@ class Labeller:
         await old.close()
 
     def _new_client(self) -> Client:
-        return Client(self._endpoint.address, deadline=self._timeout)
+        return Client(self._endpoint.address, deadline=self._timeout, access=self._access)

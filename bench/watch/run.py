@@ -54,7 +54,7 @@ def run(config: WatchConfig) -> None:
 async def _watch(config: WatchConfig, state: State, out: BinaryIO) -> None:
     async with AsyncExitStack() as stack:
         labellers = {
-            one.name: await stack.enter_async_context(Labeller(one, config.timeout))
+            one.name: await stack.enter_async_context(Labeller(one, config.timeout, config.access))
             for one in config.endpoints
         }
         async for block in _read_ahead(_blocks(config, state)):

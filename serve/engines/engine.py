@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -45,12 +45,29 @@ class Engine(Protocol):
         ...
 
 
-def require_golden(engine: Engine, bundle: Bundle, variant: Variant, tokens: int) -> None:
+Rest = Callable[[float], None]
+"""Hears how many seconds a batch took, and may wait before the next one."""
+
+
+def no_rest(seconds: float) -> None:
+    """Go on at once."""
+
+
+def require_golden(
+    engine: Engine, bundle: Bundle, variant: Variant, tokens: int, rest: Rest = no_rest
+) -> None:
     """Compute the bundle's golden examples as they would be served, in batches of ``tokens`` tokens.
 
     Raises ``StropError`` when an answer is out of the variant's tolerance, or there is none to compare.
     """
-    drift = Drift.of(bundle, variant, engine.run, engine.layout, tokens)
+
+    def answer(sequences: Sequence[IntArray]) -> Outputs:
+        started = time.perf_counter()
+        found = engine.run(sequences)
+        rest(time.perf_counter() - started)
+        return found
+
+    drift = Drift.of(bundle, variant, answer, engine.layout, tokens)
     if fault := drift.fault(variant, engine.provider):
         raise StropError(fault)
 
@@ -73,7 +90,7 @@ def compute(engine: Engine, batch: Batch) -> tuple[Sequence[Outputs], Mapping[in
     return rows, failures
 
 
-def warm_up(engine: Engine, budget: int, max_tokens: int) -> list[tuple[int, float]]:
+def warm_up(engine: Engine, budget: int, max_tokens: int, rest: Rest = no_rest) -> list[tuple[int, float]]:
     """Run batches that are typical of the engine's layout, up to ``budget`` tokens, some times over.
 
     The first runs of a graph allocate memory, pack weights and choose kernels; no caller should wait
@@ -89,8 +106,10 @@ def warm_up(engine: Engine, budget: int, max_tokens: int) -> list[tuple[int, flo
         for number in range(WARM_UP_ROUNDS):
             started = clock()
             engine.run(sequences)
+            seconds = clock() - started
             if number:
-                measured.append((tokens, clock() - started))
+                measured.append((tokens, seconds))
+            rest(seconds)
     return measured
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from strop.export.bundle import Layout
 
-from .engine import Engine, warm_up
+from .engine import Engine, Rest, no_rest, warm_up
 
 
 class Instances:
@@ -60,9 +60,9 @@ class Instances:
                 self._engines[number] = engine
         return old
 
-    def warm_up(self, budget: int, max_tokens: int) -> list[tuple[int, float]]:
+    def warm_up(self, budget: int, max_tokens: int, rest: Rest = no_rest) -> list[tuple[int, float]]:
         """Warm each engine up; (tokens, seconds) of the first one's batches."""
-        first, *_ = [warm_up(engine, budget, max_tokens) for engine in distinct(self._engines)]
+        first, *_ = [warm_up(engine, budget, max_tokens, rest) for engine in distinct(self._engines)]
         return first
 
     def close(self) -> None:

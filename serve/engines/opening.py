@@ -13,7 +13,7 @@ from strop.export.providers import CPU, CUDA, TENSORRT, TORCH
 
 from ..config import ServeConfig
 from . import cuda, program
-from .engine import Engine, require_golden, warm_up
+from .engine import Engine, Rest, no_rest, require_golden, warm_up
 from .instances import Instances, distinct
 from .memory import Estimate, FreeMemory, free_on_gpu, free_on_host
 from .onnx import open_on_cpu
@@ -128,7 +128,7 @@ class Opened:
     """What prepares better engines while these serve as the instances."""
 
 
-def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
+def open_engines(bundle: Bundle, config: ServeConfig, rest: Rest = no_rest) -> Opened:
     """Open the bundle's variant on the provider that was asked for or else on the next that works.
 
     Raises ``InputError`` for a variant or a provider that isn't there, ``StropError`` when the last
@@ -140,7 +140,7 @@ def open_engines(bundle: Bundle, config: ServeConfig) -> Opened:
         tokens = config.tokens_of_a_batch(backend.batch_tokens())
         try:
             variant = choose(bundle, backend, config.variant)
-            engines = _open(bundle, variant, backend, config, tokens)
+            engines = _open(bundle, variant, backend, config, tokens, rest)
             upgrade = partial(_upgrade, bundle, variant, backend, config, tokens)
             return Opened(variant, engines, tokens, passed_over, upgrade)
         except StropError as error:
@@ -205,7 +205,7 @@ def _candidates(bundle: Bundle, config: ServeConfig) -> list[Backend]:
 
 
 def _open(
-    bundle: Bundle, variant: Variant, backend: Backend, config: ServeConfig, tokens: int
+    bundle: Bundle, variant: Variant, backend: Backend, config: ServeConfig, tokens: int, rest: Rest
 ) -> Sequence[Engine]:
     if reason := backend.missing():
         raise InputError(f"--provider {backend.name} is not available, because {reason}")
@@ -216,7 +216,7 @@ def _open(
     log.debug("opening", extra={"facts": {"provider": backend.name, "memory": str(estimate)}})
     engines = backend.open(bundle, variant, config, tokens)
     try:
-        require_golden(engines[0], bundle, variant, tokens)
+        require_golden(engines[0], bundle, variant, tokens, rest)
     except StropError:
         for engine in distinct(engines):
             engine.close()

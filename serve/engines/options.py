@@ -75,6 +75,11 @@ class EngineOptions:
         return self.instances or max(1, usable_cores() // (self.threads * self.workers))
 
     @property
+    def may_move_to_gpu(self) -> bool:
+        """Whether a model that begins on the CPU may be computed on a GPU later."""
+        return self.provider == "tensorrt"
+
+    @property
     def memory_limit_bytes(self) -> int:
         """Bytes that a model may take; 0 sets no such bound."""
         return int(self.memory_limit * MEGABYTE)

@@ -9,6 +9,7 @@ from strop.export.bundle import BATCH_TOKENS, Bundle, Layout, Profile, TextEncod
 from strop.tasks import Task
 
 from ..config import ServeConfig
+from ..engines.engine import Rest, no_rest
 from ..engines.instances import Instances
 from ..engines.opening import open_engines
 from ..engines.upgrade import Upgrade
@@ -43,17 +44,21 @@ class Model:
     """How the held-out texts are spread, if its bundle says so."""
 
     @classmethod
-    def load(cls, root: Path, config: ServeConfig) -> Self:
-        """Open a bundle, load its variant, check the golden examples, warm up.
+    def load(cls, root: Path, config: ServeConfig, rest: Rest = no_rest) -> Self:
+        """Open a bundle and make a model ``of`` it; raises as that does."""
+        return cls.of(Bundle.open(root, config.public_key), config, rest)
+
+    @classmethod
+    def of(cls, bundle: Bundle, config: ServeConfig, rest: Rest = no_rest) -> Self:
+        """Load a verified bundle's variant, check the golden examples, warm up; ``rest`` between batches.
 
         Raises ``InputError`` for a bundle, variant or provider that isn't right, ``StropError`` when
         none can open it or its answers are out of tolerance.
         """
-        bundle = Bundle.open(root, config.public_key)
-        opened = open_engines(bundle, config)
+        opened = open_engines(bundle, config, rest)
         instances = Instances(opened.engines)
         layout = instances.layout
-        measured = instances.warm_up(opened.batch_tokens, bundle.manifest.max_tokens)
+        measured = instances.warm_up(opened.batch_tokens, bundle.manifest.max_tokens, rest)
         upgrade = opened.upgrade(instances)
         if upgrade is not None and config.require_provider:
             try:

@@ -5,6 +5,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -20,6 +21,7 @@ from ..doors.reloaded import Reloaded
 
 # A reader that takes longer over a handshake, a request or the page is cut off.
 PATIENCE_SECONDS = 10.0
+ACCEPT_PAUSE_SECONDS = 0.1
 # Readers at a time; Prometheus is one. Who comes beyond that is turned away.
 READERS = 32
 NAMES = "strop.certificate_names"
@@ -126,6 +128,14 @@ def _server(host: str, port: int, certificates: Reloaded[Certificates] | None) -
     class Server(ThreadingMixIn, WSGIServer):
         daemon_threads = True
         address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+
+        def get_request(self) -> Any:
+            """Accept a reader; without file descriptors left, not again at once and without end."""
+            try:
+                return super().get_request()
+            except OSError:
+                time.sleep(ACCEPT_PAUSE_SECONDS)
+                raise
 
         def process_request(self, request: Any, client_address: Any) -> None:
             if slots.acquire(blocking=False):

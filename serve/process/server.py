@@ -93,7 +93,11 @@ async def _serve(config: ServeConfig) -> None:
             found = served(models.catalogue)
             async with (
                 metered(
-                    metrics.registry, found.on_gpu, [os.getpid()], lambda: metrics.texts, config.tariff
+                    metrics.registry,
+                    found.on_gpu or config.may_move_to_gpu,
+                    [os.getpid()],
+                    lambda: metrics.texts,
+                    config.tariff,
                 ),
                 listening(models, config, doors) as addresses,
             ):

@@ -71,7 +71,11 @@ async def _supervise(config: ServeConfig) -> None:
                         served, *_ = await asyncio.gather(*(worker.start() for worker in workers))
                         pids = [worker.pid for worker in workers]
                         async with metered(
-                            counts.registry, served.on_gpu, pids, counts.texts, config.tariff
+                            counts.registry,
+                            served.on_gpu or config.may_move_to_gpu,
+                            pids,
+                            counts.texts,
+                            config.tariff,
                         ):
                             console.address = address
                             announce(served, config, Addresses(address), metrics_address)

@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from strop.errors import InputError, StropError
 
+from ..config import ServeConfig
 from ..errors import ModelControlError, NotFoundError, UnfitModelError
 from ..inference.model import Model
 from ..observe.loads import Loads
@@ -21,7 +23,6 @@ from .deployed import Deployed
 from .finder import EXPLICIT
 from .key import Key
 from .loader import Loader
-from .options import RepositoryOptions
 from .policy import plan
 from .room import Tenant, make_room
 from .router import Router
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Deploy = Callable[[Model], Deployed]
-LEAST_URGENT = 19
-"""The niceness of what prepares a model: the calls to those that are served go first."""
 
 
 class Controller:
@@ -45,7 +44,7 @@ class Controller:
         catalogue: Catalogue,
         loader: Loader,
         deploy: Deploy,
-        options: RepositoryOptions,
+        options: ServeConfig,
         loads: Loads,
         router: Router,
     ) -> None:
@@ -65,7 +64,7 @@ class Controller:
         self._sizes: dict[Key, int] = {}
         """Bytes of what is loaded, as export measured it."""
         self._retiring: set[asyncio.Task[None]] = set()
-        self._thread = ThreadPoolExecutor(1, "load", _give_way)
+        self._thread = ThreadPoolExecutor(1, "load", partial(_give_way, options.nice))
 
     async def start(self) -> None:
         """Load what the options ask for at the start.
@@ -146,7 +145,7 @@ class Controller:
                     _log({key: error} if error else {})
 
     async def _aside(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do what blocks in a thread that gives way to all others."""
+        """Do what blocks in a thread that gives way to calls."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def _require_control(self, what: str) -> None:
@@ -239,7 +238,7 @@ class Controller:
         root = await self._aside(self._source.fetch, key)
         size = await self._aside(self._loader.size, root)
         await self._make_room(key, size)
-        model = await self._aside(self._loader.load, root)
+        model = await self._aside(self._loader.load, root, bool(self._catalogue.deployed))
         named = Key(model.name, model.version)
         if named != key:
             model.instances.close()
@@ -308,5 +307,7 @@ def _log(errors: Mapping[Key, StropError]) -> None:
         log.error("a model stays out: %s", error, extra={"facts": key._asdict()})
 
 
-def _give_way() -> None:
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LEAST_URGENT)
+def _give_way(nice: int) -> None:
+    # Like those that compute, and no more: whoever has to wait for a core while it holds the
+    # interpreter's lock makes every call wait.
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + nice)

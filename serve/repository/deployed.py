@@ -121,7 +121,8 @@ class Deployed:
         await self._idle.wait()
         await asyncio.to_thread(self._pipeline.close)
         self.metrics.gone(self._pipeline.queue)
-        self.model.instances.close()
+        # Not on the event loop: giving back hundreds of megabytes takes a while.
+        await asyncio.to_thread(self.model.instances.close)
 
 
 def deploy(
