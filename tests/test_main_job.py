@@ -81,7 +81,7 @@ def unmeasured(manifest):
     measured = dict.fromkeys(("tokens_per_second", "speedup", "milliseconds_alone", "peak_bytes"), 0)
     variants = tuple(replace(variant, **measured) for variant in manifest.variants)
     files = {name: entry for name, entry in manifest.files.items() if name != REPORT_FILE}
-    return replace(manifest, variants=variants, files=files, default_variant="")
+    return replace(manifest, variants=variants, files=files, default_variant="fp32")
 
 
 def test_a_bundle_does_not_tell_where_it_was_made(bundle, tiny_run):

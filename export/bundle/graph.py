@@ -9,7 +9,7 @@ from pathlib import Path
 
 from strop.errors import InputError
 
-from .protobuf import fields
+from .protobuf import Field, fields, varint
 
 # By the field numbers of onnx.proto: which message lies in which, as far as one leads to a tensor.
 WITHIN = {
@@ -30,7 +30,9 @@ WITHIN = {
     "TensorProto": {},
 }
 EXTERNAL_DATA, DATA_LOCATION = 13, 14
-"""Fields of a TensorProto; where either stands, some or all of it is elsewhere."""
+"""Fields of a TensorProto: where its data is in another file, and whether it is."""
+HERE = 0
+"""The data location of a tensor that holds its own."""
 MOST_FIELDS = 10**7
 """A graph of a billion weights has some ten thousand, each tensor's numbers being one."""
 
@@ -55,7 +57,13 @@ def _walk(content: mmap.mmap) -> None:
             seen += 1
             if seen > MOST_FIELDS:
                 raise ValueError(f"it has more than {MOST_FIELDS} fields")
-            if message == "TensorProto" and field.number in (EXTERNAL_DATA, DATA_LOCATION):
+            if message == "TensorProto" and _is_elsewhere(content, field):
                 raise ValueError("a tensor's data is in another file")
             if field.number in inner:
                 waiting.append((inner[field.number], field.begin, field.end))
+
+
+def _is_elsewhere(content: mmap.mmap, field: Field) -> bool:
+    if field.number == DATA_LOCATION:
+        return varint(content, field.begin, field.end)[0] != HERE
+    return field.number == EXTERNAL_DATA

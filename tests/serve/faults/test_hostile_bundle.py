@@ -258,6 +258,14 @@ def test_a_graph_that_takes_data_from_another_file_is_refused_before_it_is_loade
     )
 
 
+def test_a_graph_that_says_it_holds_its_data_itself_is_taken(spoilt: Path) -> None:
+    model = onnx.load(spoilt / GRAPH)
+    for tensor in model.graph.initializer:  # as other exporters write it
+        tensor.data_location = TensorProto.DEFAULT
+    (spoilt / GRAPH).write_bytes(model.SerializeToString())
+    require_whole(spoilt / GRAPH)
+
+
 def test_the_way_to_a_tensor_is_that_of_onnx_proto() -> None:
     for name, inner in WITHIN.items():
         fields = getattr(onnx, name).DESCRIPTOR.fields
