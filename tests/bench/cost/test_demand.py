@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from strop.bench.cost.demand import Demand
 
-days = st.lists(st.floats(0, 1e4), min_size=24, max_size=24).filter(any).map(lambda day: Demand(tuple(day)))
+# Not below a query in ten days: what is smaller than that is no demand, and may vanish in a division.
+RATES = st.just(0.0) | st.floats(1e-6, 1e4)
+days = st.lists(RATES, min_size=24, max_size=24).filter(any).map(lambda day: Demand(tuple(day)))
 rates = st.floats(0.1, 1e4)
 
 
