@@ -9,7 +9,8 @@ from .config import ServeConfig
 from .console.standing import Standing
 from .doors.doors import Doors
 from .observe.metrics import Metrics
-from .process.server import loaded, services
+from .process.models import loaded
+from .process.server import services
 from .wire.registration import handlers_of
 
 

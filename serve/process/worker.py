@@ -72,7 +72,8 @@ def _serve(config: ServeConfig, supervisor: BinaryIO, drain: "Future[None]", tol
     from ..console.standing import Standing, written
     from ..doors.doors import Doors
     from ..observe.metrics import Metrics
-    from .server import listening, loaded, served
+    from .models import loaded, served
+    from .server import listening
 
     doors = Doors.of(config)
 

@@ -22,7 +22,8 @@ from strop.serve.engines.instances import Instances
 from strop.serve.engines.onnx import OnnxEngine
 from strop.serve.inference.model import Model
 from strop.serve.observe.metrics import Metrics
-from strop.serve.process.server import Models, Server
+from strop.serve.process.models import Models
+from strop.serve.process.server import Server
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import deploy
 from strop.serve.repository.finder import Finder, Unchanged

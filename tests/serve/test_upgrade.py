@@ -30,7 +30,8 @@ from strop.serve.engines.tensorrt import TensorRTEngine
 from strop.serve.engines.upgrade import Upgrade
 from strop.serve.inference.model import Model
 from strop.serve.observe.metrics import Metrics
-from strop.serve.process.server import Models, listening
+from strop.serve.process.models import Models
+from strop.serve.process.server import listening
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import deploy
 from strop.serve.repository.finder import Finder, Unchanged

@@ -16,7 +16,8 @@ from strop.serve.console.standing import Standing
 from strop.serve.doors.doors import Doors
 from strop.serve.observe.metrics import Metrics
 from strop.serve.process.announce import Addresses
-from strop.serve.process.server import listening, loaded
+from strop.serve.process.models import loaded
+from strop.serve.process.server import listening
 
 
 @pytest.fixture(scope="session")
