@@ -7,7 +7,7 @@ SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
-.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-engines bench-serve bench-train bench-rivals audit clean
+.PHONY: help setup demo test test-gpu test-optimum test-page lint format proto check-proto data train export serve query bench tune bench-export bench-engines bench-serve bench-train bench-rivals audit fuzz clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
