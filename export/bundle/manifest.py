@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 from strop.errors import InputError
 from strop.tasks import TASKS, Task
@@ -29,6 +30,10 @@ TOKENIZER_FILE = "tokenizer.json"
 GOLDEN_FILE = "golden.jsonl"
 MOST_TOKENS = 2**17
 """Of a text: the warm-up runs one so long, and attention takes memory by its square."""
+
+
+_ENCODERS: WeakValueDictionary[tuple[str | int, ...], TextEncoder] = WeakValueDictionary()
+"""Those in use, by their file's sha256 and how they are to encode."""
 
 
 class SignatureError(InputError):
@@ -195,14 +200,22 @@ class Bundle:
         return self.root / variant.file
 
     def text_encoder(self) -> TextEncoder:
-        """The tokenizer, truncating at the model's limit."""
-        return TextEncoder(
-            self.root / TOKENIZER_FILE,
-            self.manifest.max_tokens,
-            offsets=self.task.reads_offsets,
-            token_types=self.manifest.token_types,
-            windowed=self.task.windowed,
-        )
+        """The tokenizer, truncating at the model's limit; the one in use already where it is the same.
+
+        Versions of a model nearly always have the same, and reading a tokenizer holds Python's lock for
+        tens of milliseconds, in which a server that loads one would answer nobody.
+        """
+        task, limit, types = self.task, self.manifest.max_tokens, self.manifest.token_types
+        key = (self.manifest.files[TOKENIZER_FILE].sha256, limit, types, task.reads_offsets, task.windowed)
+        if (encoder := _ENCODERS.get(key)) is None:
+            encoder = _ENCODERS[key] = TextEncoder(
+                self.root / TOKENIZER_FILE,
+                limit,
+                offsets=task.reads_offsets,
+                token_types=types,
+                windowed=task.windowed,
+            )
+        return encoder
 
     def golden(self) -> list[GoldenExample]:
         """The sealed examples with the fp32 reference's outputs."""

@@ -55,6 +55,7 @@ class Model:
         Raises ``InputError`` for a bundle, variant or provider that isn't right, ``StropError`` when
         none can open it or its answers are out of tolerance.
         """
+        encoder = bundle.text_encoder()
         opened = open_engines(bundle, config, rest)
         instances = Instances(opened.engines)
         layout = instances.layout
@@ -66,7 +67,7 @@ class Model:
             except BaseException:
                 instances.close()
                 raise
-        encoder, mask_id = bundle.text_encoder(), layout.mask_token_id
+        mask_id = layout.mask_token_id
         return cls(
             name=bundle.manifest.name,
             version=bundle.manifest.version,

@@ -5,6 +5,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from strop.cli import main
 from strop.errors import InputError
+from strop.export.bundle import Bundle
 from strop.proto import open_inference_pb2 as oip
 from strop.serve.repository.key import Key
 from strop.serve.repository.source import Remote
@@ -212,3 +214,11 @@ def test_a_remote_manifest_can_not_write_outside_its_folder(
     ):
         source.fetch(key)
     assert not list((tmp_path / "cache").rglob("*.json"))
+
+
+def test_versions_with_the_same_tokenizer_share_it(publish: Publish):
+    first, second = (Bundle.open(publish("mood", number)) for number in ("1", "2"))
+    kept = first.text_encoder()
+    assert second.text_encoder() is kept
+    shorter = replace(second, manifest=replace(second.manifest, max_tokens=kept.max_tokens - 1))
+    assert shorter.text_encoder().max_tokens == kept.max_tokens - 1
