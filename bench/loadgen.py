@@ -20,6 +20,7 @@ from rich.console import Console
 from strop.cost import dollars_per_million
 from strop.errors import InputError, StropError
 from strop.host import read_host
+from strop.staging import staged
 
 from .config import MAX_CALLS, BenchConfig
 from .cost.price_book import Machine, pick, read_price_book
@@ -244,11 +245,8 @@ def _notes(config: BenchConfig, phase: Phase) -> list[str]:
 
 def _keep(logs: Path, folder: Path) -> None:
     """Copy LoadGen's files to ``folder``, all or none; ``InputError`` if that is not possible."""
-    part = folder.with_name(f".{folder.name}.part")
     try:
-        shutil.copytree(logs, part)
-        part.rename(folder)
+        with staged(folder) as stage:
+            shutil.copytree(logs, stage, dirs_exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {folder.parent} can't be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

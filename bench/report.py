@@ -10,6 +10,7 @@ from typing import Any
 from strop.cost import dollars_per_million
 from strop.errors import InputError
 from strop.host import Host
+from strop.staging import replace_file
 from strop.tasks import Task
 
 from .accuracy import Accuracy
@@ -251,13 +252,3 @@ def write_files(folder: Path, stem: str, texts: Mapping[str, str]) -> Path:
     except OSError as error:
         raise InputError(f"--out {folder} can't be written: {error.strerror}") from error
     return path
-
-
-def replace_file(path: Path, text: str) -> None:
-    """Write ``path`` whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

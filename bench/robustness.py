@@ -22,10 +22,10 @@ from rich.console import Console
 from strop.errors import InputError, StropError
 from strop.host import read_host, read_versions
 from strop.options import require_at_least
+from strop.staging import replace_file
 from strop.train.run import CONFIG_FILE, RUN_FILE, Run
 
 from .grid import Grid, grid_markdown, show_grid
-from .report import replace_file
 
 SCHEMA = "strop.bench-robustness/1"
 PACKAGES = ("numpy", "peft", "tokenizers", "torch", "transformers")

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from strop.errors import InputError
 from strop.options import flag
+from strop.staging import replace_file
 
 from .config import TrainConfig
 from .run import CHECKPOINTS_FOLDER, CONFIG_FILE, HISTORY_FILE, METRICS_FILE, RUN_FILE, SCHEMA
@@ -131,9 +132,7 @@ def resolved(config: TrainConfig, base_model: str) -> dict[str, Any]:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a file that is whole or not there."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.rename(path)
+    replace_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def _refuse_other(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -20,9 +20,10 @@ from strop.errors import InputError, StropError
 from strop.export.bundle import Bundle
 from strop.host import Host, read_host, read_versions
 from strop.options import require_at_least
+from strop.staging import replace_file
 
 from ..grid import Grid, grid_markdown, show_grid
-from ..report import check_folder, replace_file
+from ..report import check_folder
 from .fuzzed import Fuzzed
 from .tally import CORPUS_FOLDER, TALLY_FILE
 

@@ -5,7 +5,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from ..report import replace_file
+from strop.staging import replace_file
+
 from .verdict import FindingError, Target
 
 TALLY_FILE, FINDINGS_FOLDER, CORPUS_FOLDER = "tally.json", "findings", "corpus"

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from strop.errors import InputError
 from strop.host import Host
+from strop.staging import replace_file
 
 from ..grid import Grid, grid_markdown, show_grid
-from ..report import replace_file
 from .rows import Row
 
 VERDICT = {True: "met", False: "MISSED", None: "–"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from strop.errors import InputError
 from strop.host import Host
+from strop.staging import replace_file
 
-from ..report import replace_file
 from ..texts import Texts
 from .config import TuneConfig
 from .search import Result

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from strop.errors import InputError
+from strop.staging import replace_file
 
 from .follow import Place
 from .surge import Watch
@@ -41,6 +42,4 @@ class State:
 
     def save(self, path: Path) -> None:
         """Write it; whoever reads the file sees all of it."""
-        draft = path.with_name(f".{path.name}.new")
-        draft.write_text(json.dumps({"schema": SCHEMA, **asdict(self)}) + "\n", encoding="utf-8")
-        draft.replace(path)
+        replace_file(path, json.dumps({"schema": SCHEMA, **asdict(self)}) + "\n")

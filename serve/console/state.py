@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from strop.staging import replace_file
+
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
@@ -57,9 +59,7 @@ class State:
 
     def write(self, path: Path) -> None:
         """Write it as JSON; whoever reads the file reads all of it."""
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        draft.replace(path)
+        replace_file(path, json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> Self:

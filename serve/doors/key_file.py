@@ -1,12 +1,12 @@
 """A key added to the file of keys."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strop.errors import InputError
+from strop.staging import replaced
 
 from .keys import QUOTAS, KeyRing, digest, new_secret, require_id, scopes_of
 
@@ -46,13 +46,10 @@ def _table(name: str, entries: Mapping[str, object]) -> str:
 
 
 def _exchange(path: Path, content: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.touch(mode=0o600)
-        draft.write_text(content, encoding="utf-8")
-        KeyRing.read(draft)
-        draft.replace(path)
+        with replaced(path) as draft:
+            draft.touch(mode=0o600)
+            draft.write_text(content, encoding="utf-8")
+            KeyRing.read(draft)
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}; choose another place") from error
-    finally:
-        draft.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """What the server says when it is ready: to a person, a script and a service manager."""
 
-import contextlib
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from strop.errors import InputError
+from strop.staging import replace_file
 
 from ..config import ServeConfig
 from .notify import notify
@@ -69,13 +69,9 @@ class Ready:
     def write(self, path: Path) -> None:
         """Write it as JSON; whoever sees the file sees all of it. ``InputError`` when it can't be."""
         told = {name: value for name, value in asdict(self).items() if value is not None}
-        draft = path.with_name(f"{path.name}.{self.pid}")
         try:
-            draft.write_text(json.dumps(told) + "\n", encoding="utf-8")
-            draft.replace(path)
+            replace_file(path, json.dumps(told) + "\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink()
             raise InputError(
                 f"--ready-file {path} can't be written: {error.strerror}; make room, or name another file"
             ) from error

@@ -130,23 +130,6 @@ def test_an_unknown_variant_is_answered_with_those_there_are(bundle):
         Bundle.open(bundle).variant("int4")
 
 
-def test_a_failed_build_leaves_nothing(tmp_path):
-    def build():
-        with staged(tmp_path / "bundles" / "mood") as stage:
-            (stage / "half").write_text("written")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        build()
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_existing_bundle_is_not_overwritten(bundle):
-    with pytest.raises(InputError, match="exists"), staged(bundle):
-        pass
-    assert Bundle.open(bundle)
-
-
 def test_golden_examples_survive_their_file(tmp_path):
     examples = [
         GoldenExample("naïve\nline\u2028two", np.float32([0.1, 0.9])),
