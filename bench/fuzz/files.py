@@ -11,9 +11,10 @@ import numpy as np
 
 from strop.errors import StropError
 from strop.export.bundle import Bundle, Manifest, TextEncoder
+from strop.export.bundle.directory import read_manifest
 from strop.export.bundle.golden import read_golden
 from strop.export.bundle.graph import require_whole
-from strop.export.bundle.manifest import GOLDEN_FILE, MANIFEST_FILE, TOKENIZER_FILE, read_manifest
+from strop.export.bundle.manifest import GOLDEN_FILE, MANIFEST_FILE, TOKENIZER_FILE
 from strop.serve.repository.routes import read_routes
 
 from .values import mutate_json

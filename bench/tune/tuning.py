@@ -13,7 +13,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from strop.export.bundle.manifest import read_manifest
+from strop.export.bundle.directory import read_manifest
 from strop.host import read_host
 from strop.tasks import TASKS
 

@@ -4,11 +4,12 @@ Only a variant that is torch's needs torch, when it is opened.
 """
 
 from .bucketed import BucketedLayout, BucketedMaskedLayout, Buckets, bucketed
+from .directory import Bundle
 from .drift import Drift
 from .files import FileEntry
 from .golden import GoldenExample
 from .layout import BATCH_TOKENS, Layout, MaskedLayout, PackedLayout, PaddedLayout
-from .manifest import Bundle, Manifest, Variant
+from .manifest import Manifest, Variant
 from .profile import Profile, Profiler
 from .programs import PROGRAM_SUFFIX, needing_torch
 from .session import Runner, Session, by_input, open_runner, outputs, told

@@ -10,9 +10,10 @@ from strop.errors import StropError
 from strop.tasks import Outputs, by_example
 
 from .cpu import unfit
+from .directory import Bundle
 from .golden import GoldenExample
 from .layout import IntArray, Layout
-from .manifest import Bundle, Variant
+from .manifest import Variant
 from .tokenizer import Encoded, count_windows
 
 Answer = Callable[[Sequence[IntArray]], Outputs]

@@ -13,7 +13,7 @@ def inspect(config: InspectConfig) -> None:
     """Show what a bundle is, what it is worth and where it comes from; --verify checks that it is so."""
     # Not at the top: the options' help must not wait for ONNX Runtime.
     from ..bundle import Bundle
-    from ..bundle.manifest import read_manifest
+    from ..bundle.directory import read_manifest
     from .engines import engine_findings
     from .findings import Findings
     from .show import as_json, show

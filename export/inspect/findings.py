@@ -10,9 +10,10 @@ from strop.tasks import Outputs
 
 from .. import tensorrt
 from ..bundle import BATCH_TOKENS, Bundle, Drift, Variant, open_runner, told
+from ..bundle.directory import read_manifest
 from ..bundle.files import unlisted_files
 from ..bundle.layout import IntArray
-from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError, read_manifest
+from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, SignatureError
 from ..bundle.probe import missing
 from ..providers import CPU, TENSORRT
 

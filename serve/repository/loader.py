@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from strop.export.bundle import Bundle
-from strop.export.bundle.manifest import read_manifest
+from strop.export.bundle.directory import read_manifest
 
 from ..config import ServeConfig
 from ..engines.engine import no_rest

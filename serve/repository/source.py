@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from strop.errors import InputError
 from strop.export.bundle.bounds import MANIFEST_BYTES
-from strop.export.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE, parse_manifest, read_manifest
+from strop.export.bundle.directory import parse_manifest, read_manifest
+from strop.export.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE
 from strop.host import default_cache
 from strop.staging import staged
 

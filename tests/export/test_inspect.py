@@ -19,8 +19,8 @@ from onnx import numpy_helper
 from strop.cli import main
 from strop.export.bundle import Bundle
 from strop.export.bundle.cpu import weight_limit
+from strop.export.bundle.directory import read_manifest
 from strop.export.bundle.files import file_entry
-from strop.export.bundle.manifest import read_manifest
 
 FP32, INT8 = "variants/fp32/model.onnx", "variants/int8/model.onnx"
 
