@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import uvloop
 from rich.box import SIMPLE_HEAD
@@ -16,8 +17,10 @@ from .client import Client
 from .columns import Text
 from .discovery import discover
 from .protocols import WIRES, Reply
-from .query import QueryConfig
 from .served import Served
+
+if TYPE_CHECKING:
+    from .query import QueryConfig
 
 SHOWN_STAGES = ("tokenise", "queue", "compute")
 TAB = "\t"
@@ -33,19 +36,19 @@ class Answered:
     """Seconds that the client waited."""
 
 
-def ask(address: str, words: Sequence[str], lines: Sequence[str], config: QueryConfig) -> None:
+def ask(address: str, words: Sequence[str], lines: Sequence[str], config: "QueryConfig") -> None:
     """Ask through each API about the texts in words and in lines, and print a table for it.
 
     Raises ``InputError`` for words that are no pairs or options that don't fit, else as ``Client``.
     """
-    protocols = list(WIRES) if config.protocol == "both" else [config.protocol]
-    for table in uvloop.run(_ask(address, words, lines, protocols, config)):
+    for table in uvloop.run(_ask(address, words, lines, config)):
         Console().print(table)
 
 
 async def _ask(
-    address: str, words: Sequence[str], lines: Sequence[str], protocols: Sequence[str], config: QueryConfig
+    address: str, words: Sequence[str], lines: Sequence[str], config: "QueryConfig"
 ) -> list[Table]:
+    protocols = list(WIRES) if config.protocol == "both" else [config.protocol]
     tables = []
     async with Client(address, deadline=config.timeout, access=config.access) as client:
         served = await discover(client, config.model, config.task)
