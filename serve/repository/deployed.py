@@ -12,7 +12,8 @@ from ..core import Answer, Query
 from ..inference.model import Model
 from ..inference.pipeline import Pipeline
 from ..observe.model_metrics import ModelMetrics
-from ..scheduling.batcher import Batcher, Limits
+from ..scheduling.batcher import Batcher
+from ..scheduling.draft import Limits
 from ..scheduling.forecast import Forecast
 from ..scheduling.queue import WorkQueue
 from .key import Key

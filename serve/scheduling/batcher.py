@@ -1,14 +1,13 @@
 """The batcher decides: what may wait, what is computed together, what is dropped."""
 
 import heapq
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from ..core import Batch, Priority, Share, Work
 from ..errors import InvalidArgumentError, LateError, QueueFullError
 from .backlog import Backlog, Head
+from .draft import Computed, Draft, Limits
 from .forecast import Forecast
 
 BULK_TURN = 8
@@ -22,22 +21,6 @@ MISFITS = 8
 """Clients whose next text doesn't fit that are passed over to fill a batch's last room."""
 LOOK_AHEAD = 64
 """Calls of such a client that are looked through where its next text is only of another length."""
-
-Computed = Callable[[int, int, int], int]
-"""Tokens that an engine computes for a batch: (texts, longest text, sum over the texts) in tokens."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What bounds a batch and the queue; tokens are those that a text takes in a batch."""
-
-    batch_tokens: int
-    """A batch never computes more, save for a single longer text, which goes alone."""
-    queue_texts: int
-    queue_tokens: int
-    batch_texts: int = sys.maxsize
-    max_padding: float = 1.0
-    """The part of a batch's tokens that may be padding to the length of its longest text."""
 
 
 class Batcher:
@@ -102,7 +85,7 @@ class Batcher:
 
         ``idle``: engines that are free, the asking one included; what waits is spread over them.
         """
-        draft = _Draft(self._limits, self._budget(idle), self._computed, now)
+        draft = Draft(self._limits, self._budget(idle), self._computed, now)
         finish = now + self._batch_seconds()
         late: list[Work] = []
         for backlog in self._turn():
@@ -129,7 +112,7 @@ class Batcher:
         self._batches_since_bulk = 0
         return [bulk, interactive]
 
-    def _fill(self, draft: "_Draft", backlog: Backlog, finish: float, late: list[Work]) -> None:
+    def _fill(self, draft: Draft, backlog: Backlog, finish: float, late: list[Work]) -> None:
         """Place the most urgent texts; a client that had its share waits until the others had theirs."""
         share = draft.budget // max(1, len(backlog))
         heads, sated, misfits = backlog.heads(), list[Head](), 0
@@ -155,7 +138,7 @@ class Batcher:
                 heapq.heappush(heads, following)
 
     def _look_ahead(
-        self, draft: "_Draft", backlog: Backlog, work: Work, heads: list[Head], ahead: set[str]
+        self, draft: Draft, backlog: Backlog, work: Work, heads: list[Head], ahead: set[str]
     ) -> None:
         """Let a client's next calls be tried if the one before them is only of another length."""
         if not draft.suits(work.sizes[work.placed]):
@@ -163,7 +146,7 @@ class Batcher:
             for later in backlog.behind(work.query.client, LOOK_AHEAD):
                 heapq.heappush(heads, later)
 
-    def _place(self, draft: "_Draft", work: Work, share: int) -> bool:
+    def _place(self, draft: Draft, work: Work, share: int) -> bool:
         """Move a call's next texts into the batch, up to its client's share; whether none is left."""
         start = stop = work.placed
         client, last = work.query.client, len(work.sizes)
@@ -178,7 +161,7 @@ class Batcher:
             work.placed = stop
         return stop == last
 
-    def _try_anyway(self, draft: "_Draft", late: list[Work]) -> None:
+    def _try_anyway(self, draft: Draft, late: list[Work]) -> None:
         """Compute the call with most time left, though it looks late, rather than idle.
 
         Otherwise a forecast that is wrong would refuse everybody and never learn better.
@@ -249,50 +232,3 @@ class Batcher:
             held[client] += change
             if not held[client]:
                 del held[client]
-
-
-class _Draft:
-    """A batch while it is formed."""
-
-    def __init__(self, limits: Limits, budget: int, computed: Computed, formed: float) -> None:
-        self.shares: list[Share] = []
-        self.budget = budget
-        self.formed = formed
-        self._limits = limits
-        self._computed = computed
-        self._texts = self._longest = self._held = 0
-        self._tokens_of: Counter[str] = Counter()
-
-    @property
-    def tokens(self) -> int:
-        """Tokens that the engine computes for it."""
-        return self._computed(self._texts, self._longest, self._held)
-
-    def fits(self, size: int) -> bool:
-        """Whether one more text of ``size`` tokens may join; the first one always may."""
-        held, texts = self._held + size, self._texts + 1
-        return not self._texts or (
-            held <= self.budget
-            and texts <= self._limits.batch_texts
-            and self._computed(texts, max(self._longest, size), held) <= self._limits.batch_tokens
-            and self.suits(size)
-        )
-
-    def suits(self, size: int) -> bool:
-        """Whether a text's length is near enough to the others', as far as that costs padding."""
-        held, texts, longest = self._held + size, self._texts + 1, max(self._longest, size)
-        # Rows that are computed without a text are for more texts to fill, not a reason to stop.
-        filled = min(self._computed(texts, longest, held), texts * self._computed(1, longest, longest))
-        return filled - held <= self._limits.max_padding * filled
-
-    def owes(self, client: str, size: int, share: int) -> bool:
-        """Whether a client has room for the text in its share; for one text it always has."""
-        used = self._tokens_of[client]
-        return not used or used + size <= share
-
-    def add(self, client: str, size: int) -> None:
-        """Take in a text."""
-        self._texts += 1
-        self._held += size
-        self._longest = max(self._longest, size)
-        self._tokens_of[client] += size

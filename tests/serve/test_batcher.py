@@ -16,7 +16,8 @@ from strop.export.bundle import PackedLayout, bucketed
 from strop.serve.core import Batch, Priority, Query, Work
 from strop.serve.errors import InvalidArgumentError, LateError, QueueFullError
 from strop.serve.scheduling.backlog import FEW
-from strop.serve.scheduling.batcher import BULK_TURN, Batcher, Limits
+from strop.serve.scheduling.batcher import BULK_TURN, Batcher
+from strop.serve.scheduling.draft import Limits
 from strop.serve.scheduling.forecast import Forecast
 
 LIMITS = Limits(batch_tokens=128, queue_texts=20, queue_tokens=800)

@@ -10,7 +10,8 @@ from strop.export.bundle import Encoded, Text
 from strop.serve.core import Answer, Query, Timings, Work
 from strop.serve.errors import InvalidArgumentError
 from strop.serve.inference.encode import Tokeniser
-from strop.serve.scheduling.batcher import Batcher, Limits
+from strop.serve.scheduling.batcher import Batcher
+from strop.serve.scheduling.draft import Limits
 from strop.serve.scheduling.forecast import Forecast
 
 
