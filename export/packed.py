@@ -1,7 +1,5 @@
 """The packed model: a Hugging Face encoder with its attention on slots, its own head on texts or tokens."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -13,24 +11,15 @@ from strop.tasks import Task
 from strop.train.encoder import first_position
 
 from .bundle import PackedLayout
-from .heads import head_of
+from .encoder import EncoderAndHead, attending_by, attention_is_exchangeable, only_tokens
 
 # Slots. Made answers bit-identical alone and in any batch, fp32 and int8, on AVX2 and on AVX-512.
 ALIGNMENT = 8
 # The name of our attention function in transformers' registry.
 SLOTS = "strop_slots"
-INPUTS = (
-    "input_ids",
-    "position_ids",
-    "slots",
-    "segment_ids",
-    "places",
-    "starts",
-    "token_type_ids",
-)
 
 
-class PackedModel(nn.Module):
+class PackedModel(EncoderAndHead):
     """Wraps a model with eager attention so that it reads a ``Layout``.
 
     Only attention sees the slots, as r rows with a block-diagonal additive mask. Of a task that judges
@@ -38,18 +27,13 @@ class PackedModel(nn.Module):
     alone: the first, or its mask.
     """
 
+    feeds = ("input_ids", "position_ids", "slots", "segment_ids", "places", "starts", "token_type_ids")
+
     def __init__(self, model: PreTrainedModel, task: Task, *, token_types: bool = False) -> None:
         """``token_types``: it reads which text of a pair each token is of."""
-        super().__init__()
-        self.encoder = cast(PreTrainedModel, model.base_model)
-        self.per_token = task.per_token
-        self.head = head_of(model, task)
-        read = {"starts": not task.per_token, "token_type_ids": token_types}
-        self.inputs = tuple(name for name in INPUTS if read.get(name, True))
-        """The names of the feeds that it reads."""
+        super().__init__(model, task, token_types=token_types)
         # Then all of it runs on slots.
         self.whole_on_slots = not attention_is_exchangeable(model)
-        self.eval()
 
     def forward(
         self,
@@ -112,41 +96,6 @@ def _attend(
 
 
 AttentionInterface.register(SLOTS, _attend)
-
-
-@contextmanager
-def attending_by(name: str, encoder: PreTrainedModel) -> Iterator[None]:
-    """Let the encoder's layers attend by a function of transformers' registry."""
-    encoder.set_attn_implementation(name)
-    try:
-        yield
-    finally:
-        encoder.set_attn_implementation("eager")
-
-
-@contextmanager
-def only_tokens(tokens: Tensor | None, encoder: nn.Module) -> Iterator[None]:
-    """Keep only the tokens of these flat indices, [1, n, hidden], once attention is done with; or all.
-
-    A layer has a norm after its attention and one after its feed-forward part, so the encoder's
-    last norm but one stands behind the last attention.
-    """
-    if tokens is None:
-        yield
-        return
-    *_, norm, _ = (module for module in encoder.modules() if isinstance(module, nn.LayerNorm))
-    hook = norm.register_forward_hook(
-        lambda module, inputs, hidden: embedding(tokens, hidden.flatten(0, 1)).unsqueeze(0)
-    )
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-def attention_is_exchangeable(model: PreTrainedModel) -> bool:
-    """Whether another function can attend in its stead; MPNet adds a bias inside its own."""
-    return model.config.model_type != "mpnet"
 
 
 def packed_layout(model: PreTrainedModel, mask_token_id: int | None = None) -> PackedLayout:

@@ -15,8 +15,7 @@ from strop.errors import InputError
 from strop.tasks import Task
 
 from ..bundle import Layout, PackedLayout
-from ..heads import head_of
-from ..packed import attending_by, attention_is_exchangeable, only_tokens
+from ..encoder import EncoderAndHead, attending_by, attention_is_exchangeable, only_tokens
 from ..parity import require_parity
 from .attention import varlen_attention
 from .session import as_tensor
@@ -25,24 +24,14 @@ from .session import as_tensor
 VARLEN = "strop_varlen"
 
 
-class VarlenModel(nn.Module):
+class VarlenModel(EncoderAndHead):
     """Wraps a model so that it reads ``PackedLayout.tokens`` and attends within each sequence.
 
     What is judged of a text, the last layer's feed-forward part and the model's own head compute for
     one token of each sequence alone, as in a ``PackedModel``.
     """
 
-    def __init__(self, model: PreTrainedModel, task: Task, *, token_types: bool = False) -> None:
-        """``token_types``: it reads which text of a pair each token is of."""
-        super().__init__()
-        self.encoder = cast(PreTrainedModel, model.base_model)
-        self.per_token = task.per_token
-        self.head = head_of(model, task)
-        read = {"starts": not task.per_token, "token_type_ids": token_types}
-        names = ("input_ids", "position_ids", "cu_seqlens", "starts", "token_type_ids")
-        self.inputs = tuple(name for name in names if read.get(name, True))
-        """The names of the feeds that it reads."""
-        self.eval()
+    feeds = ("input_ids", "position_ids", "cu_seqlens", "starts", "token_type_ids")
 
     def forward(
         self,
