@@ -12,7 +12,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 
 from strop.tasks import IGNORED, Example, Floats, Outputs, Span, Task
-from strop.tasks.question_answering import ALWAYS, LONGEST
+from strop.tasks.question_answering import ALWAYS
+from strop.tasks.spans import LONGEST
 
 from .batches import EncodedSplit
 from .on_demand import Picked

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from strop.tasks.question_answering import Found, Reply
+from strop.tasks.spans import Found, Reply
 
 from ..columns import Text
 from .call import Call

@@ -1,20 +1,16 @@
-"""Extractive question answering: where in a context the answer to a question stands, if it does.
-
-The scores are SQuAD's: Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension of Text",
-EMNLP 2016, and of questions without an answer "Know What You Don't Know", ACL 2018.
-"""
+"""Extractive question answering: where in a context the answer to a question stands, if it does."""
 
 import json
 import re
-import string
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .counted import ratio
+from .spans import Found, Reply, best_answers
+from .squad import squad_scores
 from .task import IGNORED, Answers, Example, Floats, Outputs, Result, Span, Tally, Task, refuse_unknown
 from .windows import FEWEST
 
@@ -22,33 +18,7 @@ ALWAYS = ("start", "end")
 """The outputs of a model whose every training question has an answer: it always gives one."""
 MAYBE = ("start or none", "end or none")
 """Those of one that may say there is none: the first token stands for that."""
-LONGEST = 30
-"""Tokens of an answer at most, as usual for SQuAD."""
-CANDIDATES = 20
-"""Spans of a window that may be answers, likewise."""
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _WORD = re.compile(r"\w+")
-
-
-class Found(NamedTuple):
-    """A stretch of a context that may be the answer."""
-
-    start: int
-    """The first character."""
-    stop: int
-    """The character after the last."""
-    score: float
-    """Its probability."""
-
-
-class Reply(NamedTuple):
-    """What a model says to a question."""
-
-    answers: tuple[Found, ...]
-    """The likeliest first; none where it holds that the context has no answer."""
-    null_score: float
-    """The probability that it has none."""
 
 
 class QuestionAnswering(Task):
@@ -179,68 +149,8 @@ class QuestionAnswering(Task):
         labels: Sequence[str],
         count: int = 1,
     ) -> Reply:
-        """The best ``count`` answers from the logits of a context's windows, each [tokens, 2].
-
-        A span counts by the logit of its first token as start plus that of its last as end, in the window
-        that likes it best; that there is no answer, by the same sum of the first token, in the window
-        that likes it least. Probabilities are the softmax over the ``CANDIDATES`` best spans of every
-        window and, of a model that may give none, that.
-        """
-        best: dict[Span, float] = {}
-        for window, spans in zip(windows, offsets, strict=True):
-            for span, logit in _candidates(window, spans):
-                best[span] = max(logit, best.get(span, logit))
-        if not best:
-            return Reply((), 1.0)
-        none = min(float(window[0].sum()) for window in windows) if tuple(labels) == MAYBE else -np.inf
-        ranked = sorted(best, key=lambda span: (-best[span], span))
-        logits = np.array([none, *(best[span] for span in ranked)])
-        weights = np.exp(logits - logits.max())
-        null_score, *scores = (weights / weights.sum()).tolist()
-        if none > logits[1]:
-            return Reply((), null_score)
-        likeliest = list(zip(ranked, scores, strict=True))[:count]
-        return Reply(tuple(Found(*span, score) for span, score in likeliest), null_score)
-
-
-def squad_scores(answer: str, truths: Sequence[str]) -> tuple[float, float]:
-    """F1 and exact match of an answer, each the best over the true ones, by SQuAD's rules.
-
-    Texts are compared in lower case, without punctuation and articles, word by word. No answer is the
-    empty text, and where no true answer has a word, none is right.
-    """
-    given = normalised(answer)
-    known = [words for truth in truths if (words := normalised(truth))] or [[]]
-    return max(_f1(given, words) for words in known), float(given in known)
-
-
-def normalised(text: str) -> list[str]:
-    """The words of an answer that SQuAD compares."""
-    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
-
-
-def _f1(given: Sequence[str], true: Sequence[str]) -> float:
-    if not given or not true:
-        return float(given == true)
-    return 2 * (Counter(given) & Counter(true)).total() / (len(given) + len(true))
-
-
-def _candidates(window: Floats, offsets: Sequence[Span]) -> Iterator[tuple[Span, float]]:
-    """The best spans of one window, in no order, with their logits."""
-    real = [place for place, (start, stop) in enumerate(offsets) if stop > start]
-    if not real:
-        return
-    width = min(LONGEST, len(real))
-    starts, ends = window[real].T
-    # Row i, column d: from token i to token i + d.
-    padded = np.pad(ends, (0, width - 1), constant_values=-np.inf)
-    logits = starts[:, np.newaxis] + np.lib.stride_tricks.sliding_window_view(padded, width)
-    count = min(CANDIDATES, logits.size)
-    for place in np.argpartition(logits, -count, axis=None)[-count:].tolist():
-        first, further = divmod(place, width)
-        if first + further < len(real):
-            span = offsets[real[first]][0], offsets[real[first + further]][1]
-            yield span, float(logits[first, further])
+        """The best ``count`` answers from the logits of a context's windows, as ``best_answers``."""
+        return best_answers(windows, offsets, count, always=tuple(labels) != MAYBE)
 
 
 def _stands(answer: object, start: object, context: str) -> bool:

@@ -14,7 +14,7 @@ from strop.errors import StropError
 from strop.proto import open_inference_pb2, strop_pb2
 from strop.proto.raw import pack_bytes, pack_fp32
 from strop.tasks import TASKS, Entity
-from strop.tasks.question_answering import Found, Reply
+from strop.tasks.spans import Found, Reply
 
 ONE = Served("m", TASKS["text-classification"])
 MANY = Served("m", TASKS["multi-label-classification"])

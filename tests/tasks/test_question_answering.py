@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strop.tasks import TASKS, Example
-from strop.tasks.question_answering import ALWAYS, CANDIDATES, LONGEST, MAYBE, squad_scores
+from strop.tasks.question_answering import ALWAYS, MAYBE
+from strop.tasks.spans import CANDIDATES, LONGEST
+from strop.tasks.squad import squad_scores
 
 TASK: Any = TASKS["question-answering"]
 PHRASES = st.lists(
