@@ -7,6 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from strop.markdown import markdown_table
+
 from .confidence import Interval
 
 
@@ -42,8 +44,7 @@ def show_grid(grid: Grid, console: Console) -> None:
 
 def grid_markdown(grid: Grid) -> str:
     """One table as Markdown, under its title."""
-    lines = [grid.header, ("---", *["---:"] * (len(grid.header) - 1)), *grid.rows]
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    table = markdown_table(grid.header, grid.rows)
     return "\n\n".join([f"## {grid.title}", table, *([grid.note] if grid.note else [])])
 
 

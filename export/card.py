@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from strop.markdown import Row, markdown_table
 from strop.tasks import Outputs
 from strop.tasks.windows import FIRST, OVERLAP
-from strop.train.markdown import Row, markdown_table
 from strop.train.scores import Scores, title
 
 from .config import ExportConfig

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from strop.cost import dollars_per_million
 from strop.host import usable_cores
-from strop.train.markdown import Row, markdown_table
+from strop.markdown import Row, markdown_table
 
 from .bundle import Variant
 from .gate import Verdict

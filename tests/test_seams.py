@@ -48,6 +48,7 @@ FOUNDATION = (
     "strop.host",
     "strop.kernel",
     "strop.lazy",
+    "strop.markdown",
     "strop.nvml",
     "strop.options",
     "strop.redaction",

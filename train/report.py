@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
+from strop.markdown import Row, markdown_table
+
 from .cost import TrainingCost
-from .markdown import Row, markdown_table
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
 from .scores import Scores, title
 

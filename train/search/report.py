@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from rich.table import Table
 
-from ..markdown import Row, markdown_table
+from strop.markdown import Row, markdown_table
+
 from ..report import REPORT_FILE
 from ..scores import title
 from .study import Trial

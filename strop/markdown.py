@@ -1,4 +1,4 @@
-"""Tables as Markdown, for the pages of a run and of a bundle."""
+"""Tables as Markdown, for the pages of a run, of a bundle and of a benchmark."""
 
 from collections.abc import Iterable
 
