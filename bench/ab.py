@@ -18,12 +18,13 @@ from .grid import Grid, digits, grid_markdown, ms, show_grid
 from .histogram import merge
 from .loops import Load, connected
 from .protocols import Reply
-from .report import check_folder, spread, to_json, write_files
+from .report import spread
 from .run import prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
 from .targets.turns import turns
 from .texts import Texts
+from .written import check_folder, file_stem, to_json, write_files
 
 SCHEMA = "strop.bench-ab/1"
 CLOSED_SHARE = 1 / 3
@@ -128,7 +129,7 @@ def ab(config: BenchConfig) -> None:
         grid_markdown(grid),
         *duel.warnings(),
     ]
-    stem = f"{created:%Y-%m-%dT%H%M%S}-{host.name}-ab"
+    stem = file_stem(created, host, "ab")
     record = _record(created, host, load, config, duel)
     path = write_files(config.out, stem, {"json": record, "md": "\n\n".join(page) + "\n"})
     console.print(f"report: {path} and .json", markup=False, soft_wrap=True)

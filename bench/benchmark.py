@@ -16,9 +16,10 @@ from .cost.price_book import pick, read_price_book
 from .meters import find_meters
 from .page.page import to_html
 from .protocols import Reply
-from .report import Report, check_folder, write
+from .report import Report
 from .run import prepare, run
 from .tables import show, to_markdown
+from .written import check_folder, file_stem, to_json, write_files
 
 PACKAGES = ("grpcio", "numpy", "protobuf", "uvloop")
 
@@ -63,6 +64,7 @@ def benchmark(config: BenchConfig) -> None:
         Counter(sum(map(len, text)) for text in texts.texts),
         meters.missing,
     )
-    path = write(report, to_markdown(report), to_html(report), config.out)
+    pages = {"json": to_json(report.fields()), "md": to_markdown(report), "html": to_html(report)}
+    path = write_files(config.out, file_stem(created, report.host), pages)
     show(report, console)
     console.print(f"report: {path}, .md and .json", markup=False, soft_wrap=True)

@@ -34,11 +34,11 @@ from .confidence import CONFIDENCE, mean_ratio
 from .discovery import discover
 from .grid import Grid, digits, grid_markdown, ms, show_grid
 from .protocols import WIRES
-from .report import check_folder, to_json, write_files
 from .server_process import ServerProcess
 from .serving.traffic import CHANNELS, IN_FLIGHT, Calls, Steady, alternate, encode, steady
 from .serving.usage import Usage
 from .texts import read_texts
+from .written import check_folder, file_stem, to_json, write_files
 
 SCHEMA = "strop.bench-doors/1"
 OPEN = "open"
@@ -121,7 +121,7 @@ def doors(config: DoorsConfig) -> None:
         turns = uvloop.run(measure(config, ways(Path(folder)), status.update))
     grid = table(turns)
     show_grid(grid, console)
-    stem = f"{created:%Y-%m-%dT%H%M%S}-{host.name}-doors"
+    stem = file_stem(created, host, "doors")
     page = [
         f"# What the doors cost: {config.bundle.name}",
         f"{created:%Y-%m-%d %H:%M} · {host} · load before: {load:.1f}",

@@ -28,11 +28,11 @@ from .grid import Grid, dollars, grid_markdown, ms, show_grid
 from .load import CallLog
 from .loops import connected
 from .protocols import Reply
-from .report import check_folder
 from .run import prepare
 from .search import FIRST_SHARE, Phase
 from .served import Served
 from .texts import Texts
+from .written import check_folder, file_stem
 
 SCENARIOS = {"single-stream": "SingleStream", "server": "Server", "offline": "Offline"}
 CALIBRATION_SHARE = 0.1
@@ -58,7 +58,7 @@ def loadgen(config: BenchConfig) -> None:
     check_folder(config.out)
     served, texts = prepare(config)
     console, host, created = Console(), read_host(), datetime.now().astimezone()
-    folder = config.out / f"{created:%Y-%m-%dT%H%M%S}-{host.name}-loadgen-{config.loadgen}"
+    folder = config.out / file_stem(created, host, f"loadgen-{config.loadgen}")
     with tempfile.TemporaryDirectory(prefix="strop-") as name:
         logs = Path(name)
         with console.status(f"LoadGen, {config.loadgen}, at least {config.seconds:g} s"):

@@ -1,16 +1,12 @@
-"""The report of a benchmark: everything measured and assumed, and the files that it is written to."""
+"""The report of a benchmark: everything measured and assumed."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from strop.cost import dollars_per_million
-from strop.errors import InputError
 from strop.host import Host
-from strop.staging import replace_file
 from strop.tasks import Task
 
 from .accuracy import Accuracy
@@ -219,36 +215,3 @@ def spread(phases: Sequence[Phase]) -> dict[str, list[float]]:
 
 def _phase(phase: Phase) -> dict[str, Any]:
     return asdict(phase) | {"verdict": phase.verdict}
-
-
-def check_folder(out: Path) -> None:
-    """``InputError`` before any load if no report can go into ``out``."""
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; name a folder for the report")
-
-
-def write(report: Report, markdown: str, html: str, folder: Path) -> Path:
-    """Write ``<date>T<time>-<host>`` as JSON, Markdown and HTML into ``folder``; returns the last."""
-    stem = f"{report.created:%Y-%m-%dT%H%M%S}-{report.host.name}"
-    return write_files(folder, stem, {"json": to_json(report.fields()), "md": markdown, "html": html})
-
-
-def to_json(fields: Mapping[str, Any]) -> str:
-    """A report's record, as it stands in its file."""
-    return json.dumps(fields, indent=2, default=str) + "\n"
-
-
-def write_files(folder: Path, stem: str, texts: Mapping[str, str]) -> Path:
-    """Write a text for each suffix under the name ``stem`` into ``folder``; returns the last one's path.
-
-    Each appears whole or not at all. ``InputError`` if the folder can't be written.
-    """
-    path = folder
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for suffix, text in texts.items():
-            path = folder / f"{stem}.{suffix}"
-            replace_file(path, text)
-    except OSError as error:
-        raise InputError(f"--out {folder} can't be written: {error.strerror}") from error
-    return path

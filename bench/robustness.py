@@ -22,10 +22,10 @@ from rich.console import Console
 from strop.errors import InputError, StropError
 from strop.host import read_host, read_versions
 from strop.options import require_at_least
-from strop.staging import replace_file
 from strop.train.run import CONFIG_FILE, RUN_FILE, Run
 
 from .grid import Grid, grid_markdown, show_grid
+from .written import file_stem, to_json, write_files
 
 SCHEMA = "strop.bench-robustness/1"
 PACKAGES = ("numpy", "peft", "tokenizers", "torch", "transformers")
@@ -177,7 +177,6 @@ def _folder(config: RobustnessConfig, name: str, seed: int) -> Path:
 def _write(config: RobustnessConfig, trials: Mapping[str, Sequence[Trial]], grid: Grid) -> Path:
     """Write ``<date>T<time>-<host>-robustness.json`` and ``.md``; returns the page."""
     created, host, versions = datetime.now().astimezone(), read_host(), read_versions(PACKAGES)
-    stem = f"{created:%Y-%m-%dT%H%M%S}-{host.name}-robustness"
     options = [f"- {name}: {' '.join(SETTINGS[name]) or 'no further options'}" for name in trials]
     facts = {
         "schema": SCHEMA,
@@ -195,14 +194,8 @@ def _write(config: RobustnessConfig, trials: Mapping[str, Sequence[Trial]], grid
         grid_markdown(grid),
         "\n".join(options),
     )
-    page = config.out / f"{stem}.md"
-    try:
-        config.out.mkdir(parents=True, exist_ok=True)
-        replace_file(config.out / f"{stem}.json", json.dumps(facts, indent=2, default=str) + "\n")
-        replace_file(page, "\n\n".join(parts) + "\n")
-    except OSError as error:
-        raise InputError(f"--out {config.out} can't be written: {error.strerror}") from error
-    return page
+    texts = {"json": to_json(facts), "md": "\n\n".join(parts) + "\n"}
+    return write_files(config.out, file_stem(created, host, "robustness"), texts)
 
 
 if __name__ == "__main__":

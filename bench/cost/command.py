@@ -17,8 +17,8 @@ def cost(config: CostConfig) -> None:
     """
     # Not at the top: the option's help must not wait for numpy.
     from ..grid import grid_markdown, show_grid
-    from ..report import check_folder, to_json, write_files
     from ..saved import SavedReport
+    from ..written import check_folder, to_json, write_files
     from .study import Study
     from .tables import grids, headline
 

@@ -20,10 +20,9 @@ from strop.errors import InputError, StropError
 from strop.export.bundle import Bundle
 from strop.host import Host, read_host, read_versions
 from strop.options import require_at_least
-from strop.staging import replace_file
 
 from ..grid import Grid, grid_markdown, show_grid
-from ..report import check_folder
+from ..written import check_folder, file_stem, to_json, write_files
 from .fuzzed import Fuzzed
 from .tally import CORPUS_FOLDER, TALLY_FILE
 
@@ -175,7 +174,6 @@ def _write(
         "config": asdict(config),
         "targets": {name: asdict(fuzzed) for name, fuzzed in found.items()},
     }
-    page = config.out / f"{created:%Y-%m-%dT%H%M%S}-{host.name}-fuzz.md"
     parts: Sequence[str] = (
         "# Fuzzing",
         f"{created:%Y-%m-%d %H:%M} · {config.bundle.name} · {host} · seed {config.seed}",
@@ -184,7 +182,5 @@ def _write(
         *(f"- {message}" for fuzzed in found.values() for message in fuzzed.findings.values()),
         *(grid_markdown(_outcomes(name, fuzzed)) for name, fuzzed in found.items()),
     )
-    config.out.mkdir(parents=True, exist_ok=True)
-    replace_file(page.with_suffix(".json"), json.dumps(facts, indent=2, default=str) + "\n")
-    replace_file(page, "\n\n".join(parts) + "\n")
-    return page
+    texts = {"json": to_json(facts), "md": "\n\n".join(parts) + "\n"}
+    return write_files(config.out, file_stem(created, host, "fuzz"), texts)

@@ -14,9 +14,9 @@ from ..columns import Columns
 from ..config import BenchConfig
 from ..cost.price_book import Machine, pick, read_price_book
 from ..endpoint import TASK
-from ..report import check_folder
 from ..served import Served
 from ..texts import Texts, read_texts
+from ..written import check_folder
 from .config import RivalsConfig
 
 TEXTS = 512

@@ -14,8 +14,8 @@ from rich.console import Console
 from strop.errors import StropError
 from strop.host import read_host, read_versions
 
-from ..report import to_json, write_files
 from ..targets.turns import turns
+from ..written import file_stem, to_json, write_files
 from .catalogue import RIVALS
 from .config import RivalsConfig
 from .contenders import common_rate, ours
@@ -95,7 +95,7 @@ def _take_turns(report: RivalsReport) -> None:
 
 def _write(report: RivalsReport) -> Path:
     """Write ``<date>T<time>-<host>-rivals`` as JSON, Markdown and HTML; returns the last."""
-    stem = f"{report.created:%Y-%m-%dT%H%M%S}-{report.host.name}-rivals"
+    stem = file_stem(report.created, report.host, "rivals")
     texts = {"json": to_json(report.fields()), "md": to_markdown(report), "html": to_html(report)}
     return write_files(report.setting.config.out, stem, texts)
 

@@ -10,11 +10,10 @@ from typing import Any, ClassVar, Protocol
 
 from rich.console import Console
 
-from strop.errors import InputError
 from strop.host import Host
-from strop.staging import replace_file
 
 from ..grid import Grid, grid_markdown, show_grid
+from ..written import file_stem, write_files
 from .rows import Row
 
 VERDICT = {True: "met", False: "MISSED", None: "–"}
@@ -134,16 +133,8 @@ class TargetReport:
 
         ``InputError`` if the folder can't be written.
         """
-        out = self.config.out
-        stem = f"{self.created:%Y-%m-%dT%H%M%S}-{self.host.name}"
-        page = out / f"{stem}.md"
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            replace_file(out / f"{stem}.json", self.to_json() + "\n")
-            replace_file(page, self.to_markdown())
-        except OSError as error:
-            raise InputError(f"--out {out} can't be written: {error.strerror}") from error
-        return page
+        texts = {"json": self.to_json() + "\n", "md": self.to_markdown()}
+        return write_files(self.config.out, file_stem(self.created, self.host), texts)
 
     def show(self, console: Console) -> None:
         """Print the table for a person."""
