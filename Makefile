@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAGES := train export serve proto bench
-SOURCES := $(STAGES:%=strop/%/) strop/tasks strop/*.py tests
+SOURCES := $(STAGES:%=strop/%/) strop/feedback strop/tasks strop/*.py tests
 PROTOS := strop/proto/open_inference.proto strop/proto/strop.proto
 ARGS ?=
 
