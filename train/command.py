@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from strop.host import share_cores
 
 from .config import TrainConfig
+from .console import console
 from .data.splits import load_splits
 from .draft import is_begun, refuse_occupied
 from .processes import is_main
@@ -28,16 +27,16 @@ def train(config: TrainConfig) -> None:
         refuse_occupied(config)
     splits = load_splits(config.data, config.columns)
     share_cores()
-    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False, quiet=not is_main())
+    out = console(quiet=not is_main())
     if config.check:
         from .check import check
 
-        check(config, splits, console)
+        check(config, splits, out)
         return
     if config.search:
         from .search.search import search
 
-        report: Report | None = search(config, splits, console)
+        report: Report | None = search(config, splits, out)
     else:
         from .fine_tune import fine_tune
 
@@ -45,10 +44,10 @@ def train(config: TrainConfig) -> None:
     if report is None:
         return
     for table in report.tables():
-        console.print(table)
+        out.print(table)
     for warning in report.warnings:
-        console.print(f"warning: {warning}")
-    console.print(str(report.cost))
-    console.print(f"run:  {config.out}")
+        out.print(f"warning: {warning}")
+    out.print(str(report.cost))
+    out.print(f"run:  {config.out}")
     last = "export {}" if splits.task.served else "merge {} --out FOLDER"
-    console.print(f"next: strop {last.format(config.out)}")
+    out.print(f"next: strop {last.format(config.out)}")

@@ -4,10 +4,10 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from strop.staging import staged
 
+from .console import console
 from .run import TOKENIZER_FOLDER, Run
 
 
@@ -35,6 +35,6 @@ def merge(config: MergeConfig) -> None:
 
         model.save_pretrained(stage)
         AutoTokenizer.from_pretrained(run.root / TOKENIZER_FOLDER).save_pretrained(stage)
-    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
-    console.print(f"model: {config.out}")
-    console.print(f"loads: transformers.{type(model).__name__}.from_pretrained({str(config.out)!r})")
+    out = console()
+    out.print(f"model: {config.out}")
+    out.print(f"loads: transformers.{type(model).__name__}.from_pretrained({str(config.out)!r})")

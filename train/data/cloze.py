@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
-from .console import console
+from ..console import console
 from .written import write_rows
 
 

@@ -12,8 +12,9 @@ from strop.errors import InputError
 from strop.feedback import FeedbackStore, Stored
 from strop.tasks import TASKS, Task
 
-from .console import class_summary, console
+from ..console import console
 from .formats import Row
+from .summary import class_summary
 from .votes import Key, Opinions, Ties, Verdict, gather, resolve
 from .written import write_rows
 

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.host import default_cache
 
-from .console import console
+from ..console import console
 from .shares import Shares
 from .sources import ENCODER, SENTENCE_KINDS, SENTENCES, Source, fetch, pip_download
 from .written import write_splits

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
-from .console import console
+from ..console import console
 from .content import content_columns, key_of
 from .fields import label_of
 from .formats import Row

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from strop.errors import InputError
 
-from .console import class_summary, console
+from ..console import console
 from .formats import Row
 from .shares import SPLITS, Counts
+from .summary import class_summary
 
 
 def write_splits(

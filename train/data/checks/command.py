@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from strop.errors import StropError
 from strop.options import require_at_least
 
-from ..console import console
+from ...console import console
 
 
 @Parameter(name="*")

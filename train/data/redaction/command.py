@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from strop.errors import InputError
 
-from ..console import console
+from ...console import console
 from ..formats import Row
 from ..formats.arrow import is_saved
 from ..rows import find_split, reader_of

@@ -1,15 +1,8 @@
-"""What the data commands print."""
+"""How the data commands sum up the rows that they wrote."""
 
 from collections import Counter
 
-from rich.console import Console
-
 LISTED_CLASSES = 10
-
-
-def console(*, stderr: bool = False) -> Console:
-    """Prints a line as it is, whatever a path or a class name holds."""
-    return Console(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def class_summary(counts: Counter[str]) -> str:
