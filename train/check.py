@@ -14,10 +14,10 @@ from .config import TrainConfig
 from .cost import count_parameters
 from .data.shares import SPLITS
 from .data.splits import Splits
-from .fine_tune import prepare
 from .memory import estimate_memory, free_memory
 from .on_demand import Grouped
 from .out_of_memory import named_remedies, remedies
+from .prepare import prepare
 
 MB = 1e6
 

@@ -25,7 +25,8 @@ except SystemExit as end:
 from transformers import TrainerCallback
 from strop.train.config import TrainConfig
 from strop.train.data.splits import load_splits
-from strop.train.fine_tune import prepare, train_prepared
+from strop.train.fine_tune import train_prepared
+from strop.train.prepare import prepare
 from strop.train.loop import InterruptError
 
 class CtrlC(TrainerCallback):

@@ -24,8 +24,9 @@ from ..config import TrainConfig
 from ..cost import TrainingCost
 from ..data.splits import Splits
 from ..draft import Draft, resolved
-from ..fine_tune import Trained, finish, prepare
+from ..finish import Trained, finish
 from ..loop import InterruptError
+from ..prepare import prepare
 from ..processes import process_count
 from ..report import Report
 from ..run import TENSORBOARD_FOLDER

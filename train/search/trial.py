@@ -20,7 +20,8 @@ from strop.errors import StropError
 from ..config import TrainConfig
 from ..data.splits import Splits
 from ..draft import write_json
-from ..fine_tune import prepare, train_prepared
+from ..fine_tune import train_prepared
+from ..prepare import prepare
 from ..run import CHECKPOINTS_FOLDER
 from ..weights import save_weights
 from .study import State
