@@ -1,7 +1,6 @@
 """A run to a bundle: make the variants, measure them, gate them, seal what passed."""
 
 import contextlib
-import random
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,26 +19,23 @@ from .bundle import (
     Profiler,
     Variant,
     count_windows,
-    open_runner,
 )
 from .bundle.golden import write_golden
 from .bundle.manifest import GOLDEN_FILE, TOKENIZER_FILE
 from .card import CARD_FILE, Card
 from .config import ExportConfig
-from .evaluate import Measurement, measure
-from .footprint import peak_bytes
+from .evaluate import Measurement
 from .forms import Form
-from .gate import Verdict
+from .judge import judge
 from .plots import PARETO_FILE, draw_pareto
-from .program.forms import ProgramForm
-from .program.write import require_varlen
 from .providers import CPU, TORCH
 from .recipe import REFERENCE, Recipe
-from .report import REPORT_FILE, Candidate, Report
+from .refusals import refuse_cuts, refuse_unattended, refuse_uncuttable
+from .report import REPORT_FILE, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source, text_of
 from .trained import base_name, further_adapters
-from .workshop import BY_EXPORTER, Progress, Workshop, facts_of
+from .workshop import BY_EXPORTER, Progress, Workshop
 from .writer import seal
 
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "peft", "torch", "transformers")
@@ -54,14 +50,14 @@ def build(config: ExportConfig, progress: Progress, forms: Mapping[str, Form] | 
     forms = BY_EXPORTER[config.exporter] if forms is None else forms
     recipes = [Recipe.parse(text, tuple(forms)) for text in config.recipes]
     if config.exporter == "optimum":
-        _refuse_cuts(config, recipes)
+        refuse_cuts(config, recipes)
     if config.exporter == "torch-export" and config.search:
         raise InputError("--search looks among ONNX graphs; leave it out, or --exporter torch-export")
     with staged(config.bundle_path) as stage:
         progress.step("merging the adapter")
         source = Source.open(config)
-        _refuse_uncuttable(config, source, recipes)
-        _refuse_unattended(config, source, recipes, forms)
+        refuse_uncuttable(config, source, recipes)
+        refuse_unattended(config, source, recipes, forms)
         with _work_folder(config, source) as folder:
             workshop = Workshop(source, config, folder, progress, forms)
             trials: list[Trial] = []
@@ -72,7 +68,7 @@ def build(config: ExportConfig, progress: Progress, forms: Mapping[str, Form] | 
                 recipes = [Recipe.parse(trial.recipe, tuple(forms)) for trial in front]
             providers = {str(recipe): _provider(config, recipe, forms) for recipe in (WHOLE, *recipes)}
             made = {str(recipe): workshop.graph(recipe) for recipe in (WHOLE, *recipes)}
-            candidates, found = _judge(config, source, made, providers, progress)
+            candidates, found = judge(config, source, made, providers, progress)
             progress.step("sealing the bundle")
             for candidate in candidates:
                 if candidate.verdict.passed:
@@ -93,44 +89,6 @@ def build(config: ExportConfig, progress: Progress, forms: Mapping[str, Form] | 
     return report
 
 
-def _refuse_cuts(config: ExportConfig, recipes: Sequence[Recipe]) -> None:
-    """Raise ``InputError`` for what transformers can't load from a folder, as optimum does."""
-    for recipe in recipes:
-        if recipe.shape.vocab or recipe.shape.sizes.keys() - {"layers"}:
-            raise InputError(
-                f"--recipes {recipe}: --exporter optimum can have layers cut and nothing else; leave out"
-                " the other cuts or the exporter"
-            )
-    if config.search:
-        raise InputError("--search cuts what --exporter optimum can't take; leave out one of them")
-
-
-def _refuse_uncuttable(config: ExportConfig, source: Source, recipes: Sequence[Recipe]) -> None:
-    """Raise ``InputError`` for cuts of a model that can't be cut."""
-    if source.task.cuttable:
-        return
-    why = (
-        f"{source.task.name} can't be cut: its last layer is its embeddings, and what parts are worth is"
-        " measured, and taught, text by text"
-    )
-    for recipe in recipes:
-        if not recipe.shape.whole:
-            raise InputError(f"--recipes {recipe}: {why}; leave out {recipe.shape}")
-    if config.search:
-        raise InputError(f"--search: {why}; name --recipes without cuts")
-
-
-def _refuse_unattended(
-    config: ExportConfig, source: Source, recipes: Sequence[Recipe], forms: Mapping[str, Form]
-) -> None:
-    """Raise ``InputError`` for programs of a model whose attention can't be theirs."""
-    if config.exporter == "torch-export":
-        require_varlen(source.model, "--exporter torch-export")
-    for recipe in recipes:
-        if isinstance(forms.get(recipe.precision), ProgramForm):
-            require_varlen(source.model, f"--recipes {recipe}")
-
-
 @contextlib.contextmanager
 def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
     """Where graphs are made: a search's stays with the run, any other goes again."""
@@ -143,55 +101,10 @@ def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
             yield Path(temporary)
 
 
-def _judge(
-    config: ExportConfig,
-    source: Source,
-    graphs: Mapping[str, Path],
-    providers: Mapping[str, str],
-    progress: Progress,
-) -> tuple[list[Candidate], dict[str, Measurement]]:
-    """Every variant judged on the held-out split, and what each did there."""
-    progress.step("measuring on the held-out split")
-    sessions = {name: open_runner(path) for name, path in graphs.items()}
-    golden = _golden_indices(config, source)
-    found = measure(sessions, source.layout, source.held_out, progress.advanced, golden)
-    reference = found[REFERENCE]
-    whole = source.held_out.tally(reference.outputs)
-    candidates = []
-    for name, graph in graphs.items():
-        ours = source.held_out.tally(found[name].outputs)
-        verdict = Verdict.of(source.task, ours, whole, config.gate, config.seed)
-        drift = max(source.task.difference(found[name].golden[i], reference.golden[i]) for i in golden)
-        variant = Variant(
-            name=name,
-            file=f"variants/{name}/{graph.name}",
-            layout=source.layout,
-            provider=providers[name],
-            bytes=graph.stat().st_size,
-            peak_bytes=peak_bytes(graph, source.layout),
-            metrics=found[name].metrics(source.held_out, reference),
-            share_of_reference=verdict.share,
-            share_interval=verdict.interval,
-            tokens_per_second=found[name].tokens_per_second,
-            speedup=found[name].speedup,
-            milliseconds_alone=found[name].milliseconds_alone,
-            # Another CPU's kernels round otherwise: half as much again, and 0.001 for fp32.
-            golden_tolerance=1.5 * drift + 1e-3,
-            facts=facts_of(graph),
-        )
-        candidates.append(Candidate(variant, verdict))
-    return candidates, found
-
-
 def _provider(config: ExportConfig, recipe: Recipe, forms: Mapping[str, Form]) -> str:
     if recipe.precision == REFERENCE:
         return TORCH if config.exporter == "torch-export" else CPU
     return forms[recipe.precision].provider
-
-
-def _golden_indices(config: ExportConfig, source: Source) -> list[int]:
-    there = len(source.held_out.encoded)
-    return sorted(random.Random(config.seed).sample(range(there), min(config.golden_examples, there)))
 
 
 def _tokens_per_text(encoded: Sequence[Encoded]) -> float:
