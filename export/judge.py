@@ -4,10 +4,7 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 
-from .bundle import (
-    Variant,
-    open_runner,
-)
+from .bundle import Variant, open_runner
 from .config import ExportConfig
 from .evaluate import Measurement, measure
 from .footprint import peak_bytes
