@@ -41,7 +41,7 @@ def random_sequences():
 
 @dataclass
 class Wide:
-    """A model of two wide layers: its fp32 graph, and what makes and opens its other forms."""
+    """A wide model: its fp32 graph, and what makes and opens its other forms."""
 
     layout: object
     folder: Path
@@ -91,7 +91,13 @@ def wide_of_64(make_wide):
     return make_wide(128, 2)
 
 
-def write_wide(folder, hidden, heads):
+@pytest.fixture(scope="session")
+def minilm(tmp_path_factory):
+    """MiniLM-L6 in every size, with random weights: kernels are chosen by shapes alone."""
+    return write_wide(tmp_path_factory.mktemp("minilm"), 384, 12, layers=6, vocabulary=30522, longest=512)
+
+
+def write_wide(folder, hidden, heads, layers=2, vocabulary=100, longest=400):
     import torch
     import transformers
 
@@ -100,14 +106,14 @@ def write_wide(folder, hidden, heads):
     from strop.tasks import TASKS
 
     config = transformers.BertConfig(
-        vocab_size=100,
+        vocab_size=vocabulary,
         num_labels=3,
         pad_token_id=1,
         hidden_size=hidden,
         num_attention_heads=heads,
         intermediate_size=4 * hidden,
-        num_hidden_layers=2,
-        max_position_embeddings=400,
+        num_hidden_layers=layers,
+        max_position_embeddings=longest,
     )
     model = make_model(config, spread=0.05)
     with torch.no_grad():  # so that texts differ and their probabilities aren't all alike

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import onnx
 import pytest
@@ -14,8 +15,9 @@ from onnx import helper
 
 from strop.cli import main
 from strop.errors import InputError, StropError
-from strop.export.bundle import Bundle
+from strop.export.bundle import Bundle, bucketed
 from strop.export.bundle.files import file_entry
+from strop.export.config import ExportConfig
 from strop.export.inspect.engines import engine_findings, misfit
 from strop.export.tensorrt import (
     Builder,
@@ -164,6 +166,21 @@ def test_every_form_for_a_gpu_becomes_an_engine_once(wide_of_64, tmp_path, form)
     written = built.path.stat().st_mtime_ns
     Builder(graph, key_of(graph), cache).run(pytest.fail)
     assert built.path.stat().st_mtime_ns == written
+
+
+@needs_builder
+def test_minilm_becomes_engines_of_the_precisions_of_its_graphs(minilm, tmp_path):
+    profiles = profiles_of(bucketed(minilm.layout, 32).shapes(ExportConfig(Path("run")).engine_tokens))
+    assert list(map(str, profiles)) == ["1-512x16", "1-256x32"]
+    minilm.session("fp32")
+    size = minilm.path("fp32").stat().st_size
+    for form in ("fp16", "int8-symmetric"):
+        minilm.session(form)
+        graph, cache = minilm.path(form), EngineCache(tmp_path)
+        built = Builder(graph, key_of(graph, profiles=profiles), cache).run(ignore)
+        assert cache.find(built.key) == (built, "")
+        assert 0 < built.entry.bytes < 0.9 * size
+        size = built.entry.bytes
 
 
 @needs_builder
