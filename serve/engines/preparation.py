@@ -53,6 +53,7 @@ class TensorRTPreparation:
     """A ``Preparation`` for GPU 0."""
 
     name = "TensorRT"
+    provider = "tensorrt"
 
     def __init__(
         self,

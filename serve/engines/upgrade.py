@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from strop.errors import StropError
@@ -23,6 +23,8 @@ class Preparation(Protocol):
 
     name: str
     """What they run on."""
+    provider: str
+    """What ``--provider`` calls that."""
 
     def prepare(self, progress: Progress) -> str:
         """Make what opening needs, telling the part done, from 0 to 1; how it was had: ``built`` …"""
@@ -67,6 +69,8 @@ class Upgrade:
         self._thread: threading.Thread | None = None
         self.status = f"{preparation.name} is not begun"
         """How it goes, in a phrase."""
+        self.passed_over: Mapping[str, str] = {}
+        """Why what was prepared doesn't serve, by the provider's name, once that is so."""
 
     def start(self, watcher: Watcher) -> None:
         """Begin, unless it is done already."""
@@ -91,8 +95,10 @@ class Upgrade:
         try:
             reason = self._attempt(watcher.progressed)
         except Exception as error:
-            reason = "stopped" if self._stopped else self._step
             why = " ".join(str(error).split()) or type(error).__name__
+            reason = "stopped" if self._stopped else self._step
+            if not self._stopped:
+                self.passed_over = {self._preparation.provider: why}
             self.status = f"{self._preparation.name} does not serve: {why}"
             foreseen = isinstance(error, StropError)
             log.warning("engines stay as they are: %s", self.status, exc_info=None if foreseen else error)

@@ -36,8 +36,8 @@ class Model:
     """What a text must have once, of a model that tells words."""
     batch_tokens: int = BATCH_TOKENS
     """Tokens in a batch at most."""
-    passed_over: Mapping[str, str] = field(default_factory=dict)
-    """Why a better provider, or the one that was asked for, isn't used, by its name."""
+    not_opened: Mapping[str, str] = field(default_factory=dict)
+    """Why a better provider, or the one that was asked for, wasn't opened, by its name."""
     upgrade: Upgrade | None = None
     """What prepares better engines while it answers."""
     profile: Profile = field(default_factory=dict)
@@ -81,9 +81,14 @@ class Model:
             profile=bundle.manifest.profile,
             mask=None if mask_id is None else Mask(encoder.name_of(mask_id), layout),
             batch_tokens=opened.batch_tokens,
-            passed_over=opened.passed_over,
+            not_opened=opened.passed_over,
             upgrade=upgrade,
         )
+
+    @property
+    def passed_over(self) -> Mapping[str, str]:
+        """Why a better provider, or the one that was asked for, isn't used, by its name."""
+        return {**self.not_opened, **(self.upgrade.passed_over if self.upgrade is not None else {})}
 
     @property
     def provider(self) -> str:

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LABELS = ("model", "version")
+STOPPED = "stopped"
+"""Given up with the model, whose engines are then no one's second choice."""
 OUTCOMES = (
     ("upgraded", "built"),
     ("upgraded", "cached"),
-    *(("kept", reason) for reason in ("prepare", "open", "prove", "stopped")),
+    *(("kept", reason) for reason in ("prepare", "open", "prove", STOPPED)),
 )
 """What can come of a preparation: how better engines were had, or which step failed."""
 SECONDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
@@ -44,12 +46,18 @@ class EngineMetrics:
     """The verbs that move them for one version; a ``Watcher``, called on any thread."""
 
     def __init__(
-        self, families: EngineFamilies, model: str, version: str, runs_on: Callable[[str], None]
+        self,
+        families: EngineFamilies,
+        model: str,
+        version: str,
+        runs_on: Callable[[str], None],
+        passed_over: Callable[[], None],
     ) -> None:
-        """``runs_on`` hears what computes from now on."""
+        """``runs_on`` hears what computes from now on, ``passed_over`` that better engines never will."""
         self._of = {"model": model, "version": version}
         self._families = families
         self._runs_on = runs_on
+        self._passed_over = passed_over
         self.progressed(1.0)
         families.seconds.labels(**self._of)
         for result, reason in OUTCOMES:  # shown as 0 from now on
@@ -67,3 +75,5 @@ class EngineMetrics:
         if upgraded:
             self.progressed(1.0)
             self._runs_on(provider)
+        elif reason != STOPPED:
+            self._passed_over()

@@ -88,7 +88,9 @@ class ModelMetrics:
         self._of = of
         self._info = families.info
         self._passed_over = families.passed_over.labels(**of)
-        self.engines = EngineMetrics(families.engines, model, version, self._upgraded)
+        self.engines = EngineMetrics(
+            families.engines, model, version, self._upgraded, self._passed_over.inc
+        )
         """How better engines are prepared for it."""
         self._stages = {stage: families.stages.labels(**of, stage=stage) for stage in STAGES}
         self._batch_texts = families.batch_texts.labels(**of)

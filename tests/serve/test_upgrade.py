@@ -111,6 +111,7 @@ class MadeUpPreparation:
     """Waits until it is told to go on, or stopped; the cards of its engines are made up."""
 
     name = "TensorRT"
+    provider = "tensorrt"
 
     def __init__(self, bundle: Bundle, factor: float = 1.0, fault: str = "") -> None:
         self.bundle, self.factor, self.fault = bundle, factor, fault
@@ -175,10 +176,10 @@ class Served:
         self.answered += 1
         self.answers.add(b"".join(one.SerializeToString() for one in reply.results))
 
-    async def said(self) -> str:
-        """What ModelConfig says of the upgrade."""
+    async def said(self, of: str = "engine_upgrade") -> str:
+        """What ModelConfig says of the upgrade, or by another of its parameters."""
         reply = await self.protocol.ModelConfig(oip.ModelConfigRequest(name="tiny"))
-        return reply.config.parameters["engine_upgrade"].string_value
+        return reply.config.parameters[of].string_value
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, {"model": "tiny", "version": "3", **labels})
@@ -242,6 +243,7 @@ def test_engines_take_over_under_load_without_a_dropped_call(tiny_bundle: Path, 
             going = False
             await asyncio.gather(*callers)
             assert await served.said() == "TensorRT serves"
+            assert not await served.said("not_tensorrt")
 
     asyncio.run(main())
     assert len(served.answers) == 1
@@ -265,15 +267,19 @@ def test_what_can_not_be_built_or_answers_otherwise_changes_nothing(
 ):
     preparation = MadeUpPreparation(bundle, **options)
     served = Served(tiny_bundle, preparation)
-    preparation.go_on.set()
 
-    async def main() -> str:
+    async def main() -> tuple[str, str]:
         async with served.running():
+            assert served.value("strop_providers_passed_over") == 0
+            preparation.go_on.set()
             await served.until_ended()
             await served.ask()
-            return await served.said()
+            return await served.said(), await served.said("not_tensorrt")
 
-    assert re.search(status, asyncio.run(main()))
+    said, why = asyncio.run(main())
+    assert re.search(status, said)
+    assert said == f"TensorRT does not serve: {why}"
+    assert served.value("strop_providers_passed_over") == 1
     assert served.result() == ("kept", reason)
     assert len(served.answers) == 1
     assert not preparation.kept
@@ -292,6 +298,7 @@ def test_a_draining_server_gives_a_build_up_at_once(tiny_bundle: Path, bundle: B
 
     asyncio.run(asyncio.wait_for(main(), DEADLINE_SECONDS))
     assert served.result() == ("kept", "stopped")
+    assert served.value("strop_providers_passed_over") == 0
 
 
 @pytest.mark.skipif(find().card is not None, reason="there is a GPU")
