@@ -48,17 +48,29 @@ def build(
         config.num_compute_capabilities = 1
         wanted = f"SM{compute_capability.replace('.', '')}"
         config.set_compute_capability(getattr(trt.ComputeCapability, wanted), 0)
+        # Else it might allocate while it computes, which no CUDA graph can hold.
+        config.set_flag(trt.BuilderFlag.REQUIRE_USER_ALLOCATION)
     else:
-        timings = config.create_timing_cache(timing_cache.read_bytes() if timing_cache.is_file() else b"")
-        # One of another card or version is refused, and then nothing is reused.
-        config.set_timing_cache(timings, ignore_mismatch=False)
+        timings = _timings(config, timing_cache)
+        messages.reasons()  # why timings were refused is none for a build that fails
     engine = builder.build_serialized_network(network, config)
     if engine is None:
-        reasons = messages.errors or ["it gave no reason"]
-        raise StropError(f"{library} {trt.__version__} can't build {graph}: {'; '.join(reasons)}")
+        raise StropError(f"{library} {trt.__version__} can't build {graph}: {messages.reasons()}")
     if timings is not None:
         write_whole(timing_cache, memoryview(config.get_timing_cache().serialize()))
     return memoryview(engine)
+
+
+def _timings(config: Any, path: Path) -> Any:
+    """What the build is to reuse and add to, which must live as long as it: of earlier ones, or nothing.
+
+    TensorRT refuses what another kind of card was timed at, even of the same compute capability.
+    """
+    for kept in [path.read_bytes(), b""] if path.is_file() else [b""]:
+        timings = config.create_timing_cache(kept)
+        if timings is not None and config.set_timing_cache(timings, ignore_mismatch=False):
+            return timings
+    return None
 
 
 def _optimization_profile(builder: Any, network: Any, profile: Profile) -> Any:

@@ -15,7 +15,7 @@ from ..bundle.files import FileEntry, file_entry
 from .library import Library
 from .profiles import Profile
 
-SCHEMA = "strop.engine/1"
+SCHEMA = "strop.engine/2"
 """Raised when what builds an engine changes: then those that are there no longer count."""
 
 

@@ -52,6 +52,15 @@ class Estimate:
         return cls(instances * weights.bytes, instances * _batch(weights, tokens, longest), CONTEXT)
 
     @classmethod
+    def of_engine(cls, size: int, graph: Path, tokens: int, longest: int, instances: int) -> Self:
+        """TensorRT's: instances share the weights of the engine's ``size`` bytes.
+
+        The context of CUDA may be there already; what TensorRT keeps for each shape is not counted.
+        """
+        batches = instances * _batch(Weights.read(graph), tokens, longest)
+        return cls(size, batches, CONTEXT)
+
+    @classmethod
     def of_program(cls, program: Path) -> Self:
         """Of torch's own: its instances share the weights, and its allocator grows as it must."""
         return cls(program.stat().st_size, 0.0, TORCH_ITSELF)
@@ -61,16 +70,22 @@ class Estimate:
         """All of it."""
         return self.weights + self.batches + self.overhead
 
-    def require(self, limit: float, free: float | None) -> None:
+    def __add__(self, other: "Estimate") -> "Estimate":
+        """Of both at the same time."""
+        return Estimate(
+            self.weights + other.weights, self.batches + other.batches, self.overhead + other.overhead
+        )
+
+    def require(self, limit: float, free: float | None, what: str = "the model") -> None:
         """``InputError`` with both figures when it is above ``limit`` or what is ``free``.
 
-        A limit of 0 and a ``free`` of None are no bounds.
+        A limit of 0 and a ``free`` of None are no bounds; ``what`` is it that needs so much.
         """
         bounds = ((limit, "--memory-limit allows"), (free or 0.0, "are free"))
         for bound, which in bounds:
             if bound and self.total > bound:
                 raise InputError(
-                    f"the model needs about {self} and {bound / MEGABYTE:,.0f} MB {which}; lower"
+                    f"{what} needs about {self} and {bound / MEGABYTE:,.0f} MB {which}; lower"
                     " --batch-tokens or --instances, serve a smaller variant, or give it more"
                 )
 

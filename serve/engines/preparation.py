@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from weakref import WeakMethod
 
 from strop.errors import StropError
 from strop.export.bundle import Buckets, Bundle, Layout, Session, Variant, bucketed
@@ -20,9 +21,10 @@ from strop.export.tensorrt import (
 
 from . import cuda
 from .engine import Engine
+from .memory import Estimate
 from .onnx import OnnxEngine
 from .options import EngineOptions
-from .tensorrt import TensorRTEngine
+from .tensorrt import engines_on
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +47,6 @@ def open_meanwhile(
     return [OnnxEngine(session, layout, bundle.task)] * (options.instances or cuda.INSTANCES)
 
 
-def _nothing() -> None:
-    """Nothing was opened that is worth keeping."""
-
-
 class TensorRTPreparation:
     """A ``Preparation`` for GPU 0."""
 
@@ -69,10 +67,11 @@ class TensorRTPreparation:
         self._bundle = bundle
         self._variant = variant
         self._layout = layout
+        self._batch_tokens = batch_tokens
         self._profiles = profiles_of(layout.shapes(batch_tokens))
         self._cache = EngineCache(options.engine_cache or default_folder())
         self._cached: CachedEngine | None = None
-        self._keep = _nothing
+        self._keep: Callable[[], Callable[[], None] | None] = lambda: None
         self._builder: Builder | None = None
         self._stopped = False
 
@@ -91,24 +90,46 @@ class TensorRTPreparation:
         self._cached = self._builder.run(progress)
         return "built"
 
+    def estimate(self, count: int) -> Estimate:
+        """What so many engines will take of the GPU's memory."""
+        return Estimate.of_engine(
+            self._prepared.entry.bytes,
+            self._bundle.model_file(self._variant),
+            self._batch_tokens,
+            self._bundle.manifest.max_tokens,
+            count,
+        )
+
     def open(self, count: int) -> Sequence[Engine]:
         """An engine with a stream and buffers of its own for each instance; all share the weights."""
         # Not at the top: on a box without a GPU its packages need not be there.
-        from .card import LoadedEngine
+        from .card import TensorRTCard
+        from .loaded import LoadedEngine
 
-        assert self._cached is not None  # noqa: S101
-        loaded = LoadedEngine(self._cached)
-        self._keep = loaded.keep_kernels
-        key, task = self._cached.key, self._bundle.task
-        return [TensorRTEngine(loaded.card(), key, loaded.shapes, self._layout, task) for _ in range(count)]
+        loaded = LoadedEngine(self._prepared)
+        # Weakly, else the weights would be held after the engines are closed.
+        self._keep = WeakMethod(loaded.keep_kernels)
+        return engines_on(
+            lambda: TensorRTCard(loaded),
+            count,
+            self._prepared.key,
+            loaded.shapes,
+            self._layout,
+            self._bundle.task,
+        )
 
     def keep(self) -> None:
         """Keep the kernels that were compiled for this card."""
-        self._keep()
-        self._keep = _nothing  # else the weights would be held after the engines are closed
+        if (keep := self._keep()) is not None:
+            keep()
 
     def stop(self) -> None:
         """End a build under way."""
         self._stopped = True
         if self._builder is not None:
             self._builder.kill()
+
+    @property
+    def _prepared(self) -> CachedEngine:
+        assert self._cached is not None  # noqa: S101
+        return self._cached

@@ -1,7 +1,8 @@
 """A TensorRT engine as an engine: batches in fixed shapes, in buffers that stay where they are."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Protocol
 
 import numpy as np
@@ -36,7 +37,9 @@ class Card(Protocol):
     def execute(
         self, profile: int, shapes: Mapping[str, tuple[int, ...]], addresses: Mapping[str, int]
     ) -> None:
-        """Begin to compute by an optimisation profile: the inputs' shapes, and where all tensors lie."""
+        """Begin to compute by an optimisation profile: the inputs' shapes, and where all tensors lie, which
+        is always the same.
+        """
         ...
 
     def download(self, target: Bytes, address: int) -> None:
@@ -50,6 +53,25 @@ class Card(Protocol):
     def close(self) -> None:
         """Give all memory back."""
         ...
+
+
+def engines_on(
+    new_card: Callable[[], Card],
+    count: int,
+    key: EngineKey,
+    shapes: Mapping[str, tuple[int, ...]],
+    layout: Layout,
+    task: Task,
+) -> "list[TensorRTEngine]":
+    """So many engines, each on a card of its own, or none: when one can't be had the others are closed."""
+    with ExitStack() as undo:
+        engines = []
+        for _ in range(count):
+            card = new_card()
+            undo.callback(card.close)
+            engines.append(TensorRTEngine(card, key, shapes, layout, task))
+        undo.pop_all()
+    return engines
 
 
 class TensorRTEngine:
