@@ -240,4 +240,13 @@ def _upgrade(
         require_golden(engine, bundle, variant, tokens)
         warm_up(engine, tokens, bundle.manifest.max_tokens)
 
-    return Upgrade(instances, backend.prepare(bundle, variant, instances.layout, tokens, config), prove)
+    def fit(estimate: Estimate) -> None:
+        what = f"{backend.name} beside what serves until then"
+        estimate.require(0, backend.free(), what)
+        if instances.provider == CUDA:  # until the swap the model has both
+            longest = bundle.manifest.max_tokens
+            estimate += backend.estimate(bundle.model_file(variant), tokens, longest, len(instances))
+        estimate.require(config.memory_limit_bytes, None, what)
+
+    preparation = backend.prepare(bundle, variant, instances.layout, tokens, config)
+    return Upgrade(instances, preparation, prove, fit)

@@ -4,18 +4,23 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Protocol
 
 from strop.errors import StropError
 
 from .engine import Engine
 from .instances import Instances, distinct
+from .memory import Estimate
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[float], None]
 Prove = Callable[[Engine], None]
 """Lets an engine answer what is known, and warms it up; raises ``StropError`` when an answer is wrong."""
+
+Fit = Callable[[Estimate], None]
+"""Raises ``StropError`` when there isn't so much memory beside what serves."""
 
 
 class Preparation(Protocol):
@@ -30,8 +35,12 @@ class Preparation(Protocol):
         """Make what opening needs, telling the part done, from 0 to 1; how it was had: ``built`` …"""
         ...
 
+    def estimate(self, count: int) -> Estimate:
+        """What so many engines will take of the GPU's memory."""
+        ...
+
     def open(self, count: int) -> Sequence[Engine]:
-        """So many engines."""
+        """So many engines, or none."""
         ...
 
     def keep(self) -> None:
@@ -60,10 +69,11 @@ class Watcher(Protocol):
 class Upgrade:
     """One try on a thread of its own; if it fails in whatever way, what serves goes on serving."""
 
-    def __init__(self, instances: Instances, preparation: Preparation, prove: Prove) -> None:
+    def __init__(self, instances: Instances, preparation: Preparation, prove: Prove, fit: Fit) -> None:
         self._instances = instances
         self._preparation = preparation
         self._prove = prove
+        self._fit = fit
         self._step = "prepare"
         self._done = self._stopped = False
         self._thread: threading.Thread | None = None
@@ -108,7 +118,7 @@ class Upgrade:
         watcher.ended(provider, reason, seconds, upgraded=self._done)
 
     def _attempt(self, progressed: Progress) -> str:
-        """Prepare, open, prove, swap; returns how the engines were had."""
+        """Prepare, open, prove, swap; returns how the engines were had. What isn't swapped in is closed."""
 
         def tell(part: float) -> None:
             self.status = f"{self._preparation.name} is being prepared, {part:.0%}"
@@ -117,24 +127,23 @@ class Upgrade:
         tell(0.0)
         how = self._preparation.prepare(tell)
         self._step = "open"
-        engines = self._preparation.open(len(self._instances))
-        self._step = "prove"
-        self._prove_all(engines)
-        self._preparation.keep()
-        for engine in distinct(self._instances.swap(engines)):
-            engine.close()
-        self._done = True
-        self.status = f"{self._preparation.name} serves"
-        return how
-
-    def _prove_all(self, engines: Sequence[Engine]) -> None:
-        """Prove each, or close all."""
-        try:
+        count = len(self._instances)
+        # Memory that ran out now would run out for what serves, too.
+        self._fit(self._preparation.estimate(count))
+        engines = self._preparation.open(count)
+        with ExitStack() as undo:
+            for engine in distinct(engines):
+                undo.callback(engine.close)
+            self._step = "prove"
             for engine in distinct(engines):
                 if self._stopped:
                     raise StropError("it was stopped before it was proven")
                 self._prove(engine)
-        except BaseException:
-            for engine in distinct(engines):
-                engine.close()
-            raise
+            self._preparation.keep()
+            replaced = self._instances.swap(engines)
+            undo.pop_all()
+        self._done = True
+        self.status = f"{self._preparation.name} serves"
+        for engine in distinct(replaced):
+            engine.close()
+        return how

@@ -12,10 +12,10 @@ import grpc
 import numpy as np
 import pytest
 
-from strop.errors import StropError
+from strop.errors import InputError, StropError
 from strop.export.bundle import Buckets, Bundle, Session, bucketed
 from strop.export.config import ExportConfig
-from strop.export.tensorrt import EngineCache, EngineKey, find, profiles_of
+from strop.export.tensorrt import EngineKey, find, profiles_of
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as typed
@@ -25,8 +25,10 @@ from strop.serve.doors.doors import Doors
 from strop.serve.engines import cuda
 from strop.serve.engines.engine import Engine, require_golden
 from strop.serve.engines.instances import Instances
+from strop.serve.engines.memory import Estimate
+from strop.serve.engines.opening import BACKENDS, open_engines
 from strop.serve.engines.preparation import TensorRTPreparation, open_meanwhile
-from strop.serve.engines.tensorrt import TensorRTEngine
+from strop.serve.engines.tensorrt import TensorRTEngine, engines_on
 from strop.serve.engines.upgrade import Upgrade
 from strop.serve.inference.model import Model
 from strop.serve.observe.metrics import Metrics
@@ -99,12 +101,17 @@ def layout_of(bundle: Bundle) -> Buckets:
     return bucketed(bundle.reference.layout, bundle.manifest.max_tokens)
 
 
-def engine_on(card: MadeUpCard, bundle: Bundle) -> TensorRTEngine:
+RECTANGLE = dict.fromkeys(("input_ids", "position_ids", "slots", "segment_ids", "places"), (-1, -1))
+SHAPES = {**RECTANGLE, "starts": (-1,), "logits": (-1, 3)}
+
+
+def key_of(bundle: Bundle) -> EngineKey:
     profiles = profiles_of(layout_of(bundle).shapes(TOKENS))
-    key = EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles)
-    rectangle = dict.fromkeys(("input_ids", "position_ids", "slots", "segment_ids", "places"), (-1, -1))
-    shapes = {**rectangle, "starts": (-1,), "logits": (-1, 3)}
-    return TensorRTEngine(card, key, shapes, layout_of(bundle), bundle.task)
+    return EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles)
+
+
+def engine_on(card: MadeUpCard, bundle: Bundle) -> TensorRTEngine:
+    return TensorRTEngine(card, key_of(bundle), SHAPES, layout_of(bundle), bundle.task)
 
 
 class MadeUpPreparation:
@@ -127,6 +134,9 @@ class MadeUpPreparation:
             raise StropError(self.fault)
         return "built"
 
+    def estimate(self, count: int) -> Estimate:
+        return Estimate(weights=count * 1e9, batches=0.0, overhead=0.0)
+
     def open(self, count: int) -> Sequence[Engine]:
         self.cards = [MadeUpCard(self.bundle, self.factor) for _ in range(count)]
         return [engine_on(card, self.bundle) for card in self.cards]
@@ -137,6 +147,10 @@ class MadeUpPreparation:
     def stop(self) -> None:
         self.stopped = True
         self.go_on.set()
+
+
+def fits(estimate: Estimate) -> None:
+    """There is memory enough."""
 
 
 class Served:
@@ -151,7 +165,8 @@ class Served:
             require_golden(engine, bundle, bundle.reference, TOKENS)
 
         model = Model.load(root, self.config)
-        self.model = replace(model, instances=instances, upgrade=Upgrade(instances, preparation, prove))
+        upgrade = Upgrade(instances, preparation, prove, fits)
+        self.model = replace(model, instances=instances, upgrade=upgrade)
         self.metrics = Metrics()
         self.answered = 0
         self.answers: set[bytes] = set()
@@ -215,6 +230,19 @@ def test_an_engine_answers_like_onnx_runtime_and_only_what_it_was_built_for(bund
         engine.run([np.zeros(8, np.int64)] * 9)
     engine.close()
     assert card.closed
+
+
+def test_when_an_engine_can_not_be_had_the_ones_before_it_are_closed(bundle: Bundle):
+    class Full(MadeUpCard):
+        def allocate(self, size: int) -> int:
+            if self is cards[1] and len(self.memory) == 3:
+                raise StropError("out of memory")
+            return super().allocate(size)
+
+    cards = [Full(bundle, 1.0) for _ in range(3)]
+    with pytest.raises(StropError, match="out of memory"):
+        engines_on(iter(cards).__next__, 3, key_of(bundle), SHAPES, layout_of(bundle), bundle.task)
+    assert [card.closed for card in cards] == [True, True, False]
 
 
 def test_engines_take_over_under_load_without_a_dropped_call(tiny_bundle: Path, bundle: Bundle):
@@ -318,10 +346,12 @@ def test_without_a_gpu_what_serves_says_why_it_goes_on(tiny_bundle: Path, bundle
     assert served.result() == ("kept", "prepare")
 
 
-def test_an_upgrade_that_fails_in_an_unforeseen_way_is_one_that_failed(bundle: Bundle):
-    class Broken(MadeUpPreparation):
-        def open(self, count: int) -> Sequence[Engine]:
-            raise RuntimeError("a library's own error")
+@pytest.mark.parametrize(("method", "reason"), [("open", "open"), ("keep", "prove")])
+def test_an_upgrade_that_fails_in_an_unforeseen_way_is_one_that_failed(
+    bundle: Bundle, method: str, reason: str
+):
+    def fail(*arguments: int) -> None:
+        raise RuntimeError("a library's own error")
 
     class Heard:
         reason = ""
@@ -334,29 +364,45 @@ def test_an_upgrade_that_fails_in_an_unforeseen_way_is_one_that_failed(bundle: B
             self.reason = reason
             self.done.set()
 
-    instances = Model.load(bundle.root, ServeConfig(bundle.root)).instances
-    upgrade, heard = Upgrade(instances, broken := Broken(bundle), lambda engine: None), Heard()
+    instances = Instances(open_meanwhile(bundle, bundle.reference, ServeConfig(bundle.root), TOKENS))
+    setattr(broken := MadeUpPreparation(bundle), method, fail)
+    upgrade, heard = Upgrade(instances, broken, lambda engine: None, fits), Heard()
     broken.go_on.set()
     upgrade.start(heard)
     assert heard.done.wait(DEADLINE_SECONDS)
     upgrade.stop()
-    assert heard.reason == "open"
+    assert heard.reason == reason
     assert upgrade.status == "TensorRT does not serve: a library's own error"
+    assert all(card.closed for card in broken.cards)
     assert instances.provider == "CPUExecutionProvider"
 
 
-@pytest.mark.skipif(find().library is None or find().card is not None, reason="needs TensorRT, and no GPU")
-def test_without_a_driver_opening_an_engine_fails_in_words(tmp_path: Path):
-    from strop.serve.engines.card import LoadedEngine, TensorRTCard
-
-    found = find()
-    library = found.require_library()
-    key = EngineKey("fp32", "0" * 64, library.module, library.version, library.cuda, "8.9", ())
-    engine = EngineCache(tmp_path).keep(key, memoryview(b"no engine at all"), "", 1.0)
-    with pytest.raises(StropError, match="can't be loaded: "):
-        LoadedEngine(engine)
-    with pytest.raises(StropError, match=r"CUDA failed: .* \(cudaError"):
-        TensorRTCard(None, [])
+@pytest.mark.parametrize(
+    ("free", "limit", "said"),
+    [
+        (1.5e9, 0, "tensorrt beside what serves until then needs about 2,000 MB .* and 1,500 MB are free"),
+        (None, 1000, "needs about 2,000 MB .* and 1,000 MB --memory-limit allows"),
+    ],
+)
+def test_engines_without_room_beside_those_that_serve_are_not_opened(
+    bundle: Bundle, free: float | None, limit: int, said: str
+):
+    preparation = MadeUpPreparation(bundle)
+    preparation.go_on.set()
+    there = BACKENDS["tensorrt"]
+    BACKENDS["tensorrt"] = replace(
+        there, missing=lambda: None, free=lambda: free, prepare=lambda *about: preparation
+    )
+    try:
+        opened = open_engines(bundle, ServeConfig(bundle.root, provider="tensorrt", memory_limit=limit))
+        upgrade = opened.upgrade(instances := Instances(opened.engines))
+    finally:
+        BACKENDS["tensorrt"] = there
+    assert upgrade is not None
+    with pytest.raises(InputError, match=said):
+        upgrade.require()
+    assert not preparation.cards
+    assert instances.provider == "CPUExecutionProvider"
 
 
 def test_engines_are_built_ahead_for_the_batches_that_are_served(bundle: Bundle):
