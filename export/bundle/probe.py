@@ -24,10 +24,9 @@ DEVICE_FILES = ("nvidia[0-9]*", "nvhost-gpu", "dxg")
 """What a GPU looks like on a server, a Jetson and under WSL."""
 DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 SECONDS = 120
+CAPABILITY = (75, 76)
+"""CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h."""
 INSTALL = "pip uninstall onnxruntime, then pip install 'strop[gpu]'"
-
-
-"""By ONNX Runtime's name; it is run without it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Versions:
     runtime: str = ""
     """The CUDA runtime library's."""
     cudnn: str = ""
+    compute_capability: str = ""
+    """The first GPU's."""
 
     def __str__(self) -> str:
         return ", ".join(
@@ -149,6 +150,7 @@ def _tell() -> None:
         driver_cuda=_version("libcuda.so.1", "cuDriverGetVersion"),
         runtime=_version(f"libcudart.so.{major}", "cudaRuntimeGetVersion"),
         cudnn=_cudnn(),
+        compute_capability=_compute_capability(),
     )
     print(json.dumps(asdict(versions)), file=out, flush=True)
     session = ort.InferenceSession(get_example("sigmoid.onnx"), providers=[CUDA], enable_fallback=0)
@@ -185,6 +187,19 @@ def _cudnn() -> str:
     library.cudnnGetVersion.restype = ctypes.c_size_t
     number = library.cudnnGetVersion()
     return f"{number // 10_000}.{number % 10_000 // 100}.{number % 100}"
+
+
+def _compute_capability() -> str:
+    """The first GPU's, as its driver tells it."""
+    device, found = ctypes.c_int(), (ctypes.c_int(), ctypes.c_int())
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return ""
+    failed = driver.cuInit(0) or driver.cuDeviceGet(ctypes.byref(device), 0)
+    for attribute, number in zip(CAPABILITY, found, strict=True):
+        failed = failed or driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
+    return "" if failed else ".".join(str(number.value) for number in found)
 
 
 def _numbers(text: str) -> list[int]:

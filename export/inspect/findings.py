@@ -96,7 +96,9 @@ def _unlisted(bundle: Bundle) -> dict[str, str]:
 
 def _elsewhere(bundle: Bundle) -> dict[str, str]:
     reasons = {
-        variant.name: tensorrt.missing() if variant.provider == TENSORRT else missing(variant.provider)
+        variant.name: (tensorrt.missing() or tensorrt.unfit_here(variant.facts))
+        if variant.provider == TENSORRT
+        else missing(variant.provider)
         for variant in bundle.manifest.variants
     }
     return {name: reason for name, reason in reasons.items() if reason is not None}

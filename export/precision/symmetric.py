@@ -22,6 +22,7 @@ from onnx import helper, numpy_helper
 
 from .calibration import Calibration
 from .fp16 import halved
+from .record import record
 from .surgery import dense_layers, load_untied, pruned, weights
 
 
@@ -31,6 +32,8 @@ class Grid:
 
     dtype: np.dtype[np.generic]
     largest: float
+    capability: str = ""
+    """The least compute capability whose products it is made for; nothing where any will do."""
 
     def rounded(self, values: NDArray[Any]) -> NDArray[Any]:
         """The nearest numbers of the grid."""
@@ -39,7 +42,7 @@ class Grid:
 
 
 INT8 = Grid(np.dtype(np.int8), 127)
-FP8 = Grid(np.dtype(ml_dtypes.float8_e4m3fn), 448)
+FP8 = Grid(np.dtype(ml_dtypes.float8_e4m3fn), 448, "8.9")
 
 
 def _write(source: Path, target: Path, calibration: Calibration, *, grid: Grid) -> None:
@@ -52,6 +55,8 @@ def _write(source: Path, target: Path, calibration: Calibration, *, grid: Grid) 
     largest = _largest_inputs(original, calibration)
     model = halved(original)
     _quantise_dense_layers(model.graph, largest, grid)
+    if grid.capability:
+        record(model, compute_capability=grid.capability)
     onnx.save(pruned(model), target)
 
 

@@ -7,11 +7,24 @@ libraries are loaded in that process alone; whoever serves loads them to run an 
 from .ahead import build_ahead, require_target
 from .builder import Builder
 from .cache import CachedEngine, EngineCache, EngineKey, default_folder, write_whole
-from .library import RTX, Card, Found, Library, NotAvailableError, find, missing, target
+from .library import (
+    ASKED,
+    RTX,
+    Card,
+    Found,
+    Library,
+    NotAvailableError,
+    find,
+    missing,
+    target,
+    unfit,
+    unfit_here,
+)
 from .messages import messages_of
 from .profiles import Profile, profiles_of
 
 __all__ = [
+    "ASKED",
     "RTX",
     "Builder",
     "CachedEngine",
@@ -30,5 +43,7 @@ __all__ = [
     "profiles_of",
     "require_target",
     "target",
+    "unfit",
+    "unfit_here",
     "write_whole",
 ]

@@ -8,7 +8,7 @@ from ..bundle import Bundle, Variant, bucketed
 from ..providers import CPU
 from .builder import Builder
 from .cache import CachedEngine, EngineCache, EngineKey
-from .library import Found, target
+from .library import Found, target, unfit
 from .profiles import profiles_of
 
 
@@ -49,6 +49,8 @@ def build_ahead(
         name = variant.name
         progress(name, 0.0)
         try:
+            if reason := unfit(variant.facts, capability):
+                raise InputError(f"{reason}; leave it out, or name a newer card")
             engine, _ = cache.find(key)
             if engine is None:
                 builder = Builder(bundle.model_file(variant), key, cache, card)

@@ -1,8 +1,10 @@
 """Which TensorRT is installed, which card is there, and what the one can build for."""
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,6 +17,8 @@ RTX = "tensorrt_rtx"
 INSTALL = "pip install 'strop[tensorrt]', or TensorRT 10 or 11 from NVIDIA's package index"
 PROBE = f"{__name__.rpartition('.')[0]}.probe"
 PROBE_SECONDS = 120.0
+ASKED = "compute_capability"
+"""Of ``Variant.facts``: the least that its graph can be computed on."""
 
 
 class NotAvailableError(InputError):
@@ -51,6 +55,11 @@ class Card:
     driver_cuda: str
     """The newest CUDA that its driver can run."""
 
+    def __str__(self) -> str:
+        return (
+            f"{self.name}, compute capability {self.compute_capability}, driver for CUDA {self.driver_cuda}"
+        )
+
 
 @dataclass(frozen=True)
 class Found:
@@ -70,7 +79,7 @@ class Found:
     def require_card(self) -> Card:
         """The card; ``NotAvailableError`` says why there is none."""
         if self.card is None:
-            fix = "install NVIDIA's driver, and pip install 'strop[tensorrt]'"
+            fix = "install NVIDIA's driver, for CUDA 13 or later, and pip install 'strop[tensorrt]'"
             raise NotAvailableError(f"{self.no_card}; {fix}")
         return self.card
 
@@ -83,7 +92,13 @@ def target(found: Found, asked: str | None = None) -> str:
     """
     library = found.require_library()
     if asked is None:
-        asked = found.require_card().compute_capability
+        card = found.require_card()
+        asked = card.compute_capability
+        if library.cuda.isdecimal() and _numbers(card.driver_cuda) < (int(library.cuda),):
+            raise NotAvailableError(
+                f"the driver runs CUDA {card.driver_cuda} at most and {library} wants more; update the"
+                f" driver, or install a TensorRT for CUDA {card.driver_cuda.partition('.')[0]}"
+            )
         if library.capabilities and asked not in library.capabilities:
             raise NotAvailableError(
                 f"{library} is not made for this card's compute capability {asked}, only for"
@@ -108,6 +123,25 @@ def missing() -> str | None:
     return None
 
 
+def unfit(facts: Mapping[str, str], capability: str) -> str | None:
+    """Why a card of a compute capability can't compute a variant of these ``Variant.facts``, if it can't.
+
+    Raises ``InputError`` when they ask for what is no compute capability.
+    """
+    asked = facts.get(ASKED, "0.0")
+    if not re.fullmatch(r"[0-9]{1,3}\.[0-9]{1,3}", asked):
+        raise InputError(f"the bundle's {ASKED} is {asked!r} and should be like 8.9; export the run again")
+    if _numbers(capability) < _numbers(asked):
+        return f"it asks for compute capability {asked} or later and the card has {capability}"
+    return None
+
+
+def unfit_here(facts: Mapping[str, str]) -> str | None:
+    """The same for the card of this machine; None where there is none."""
+    card = find().card if ASKED in facts else None
+    return unfit(facts, card.compute_capability) if card is not None else None
+
+
 @cache
 def find() -> Found:
     """What is installed here, asked once."""
@@ -130,6 +164,10 @@ def find() -> Found:
         None if card is None else Card(**card),
         said.get("no_card", failure),
     )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _last(text: str) -> str:

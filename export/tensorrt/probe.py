@@ -45,22 +45,21 @@ def _card() -> Mapping[str, object]:
         from cuda.bindings import runtime
     except ModuleNotFoundError as error:
         return {"no_card": f"the Python package {error.name!r} is not installed"}
+    _, driver = runtime.cudaDriverGetVersion()  # 0 where there is none
     failed, count = runtime.cudaGetDeviceCount()
     if failed or not count:
-        return {"no_card": f"CUDA finds no GPU ({failed.name})"}
+        runs = f"the driver runs CUDA {_version(driver)} at most" if driver else "there is no driver"
+        return {"no_card": f"CUDA finds no GPU ({failed.name}), and {runs}"}
     failed, properties = runtime.cudaGetDeviceProperties(0)
     if failed:
         return {"no_card": f"CUDA can't read the GPU's properties ({failed.name})"}
-    _, driver = runtime.cudaDriverGetVersion()
-    return {
-        "card": asdict(
-            Card(
-                properties.name.decode(),
-                f"{properties.major}.{properties.minor}",
-                f"{driver // 1000}.{driver % 1000 // 10}",
-            )
-        )
-    }
+    capability = f"{properties.major}.{properties.minor}"
+    return {"card": asdict(Card(properties.name.decode(), capability, _version(driver)))}
+
+
+def _version(number: int) -> str:
+    """CUDA's: 1000 for each major version and 10 for each minor one."""
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 if __name__ == "__main__":

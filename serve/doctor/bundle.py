@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from strop.export.providers import TENSORRT
+
 from .finding import Finding, fail, ok, warn
 
 PATIENCE_SECONDS = 300.0
@@ -28,6 +30,12 @@ class Inspection:
         """Memory of the variant that is served by default, as measured at export; 0 when not known."""
         sizes = {one["name"]: one["peak_bytes"] for one in self._manifest.get("variants", ())}
         return int(sizes.get(self._default, 0))
+
+    @property
+    def for_tensorrt(self) -> dict[str, dict[str, str]]:
+        """Facts of the variants that are made for it, by name."""
+        variants = self._manifest.get("variants", ())
+        return {one["name"]: one["facts"] for one in variants if one["provider"] == TENSORRT}
 
     @property
     def _manifest(self) -> dict[str, Any]:

@@ -59,6 +59,14 @@ def _cuda_missing() -> str | None:
     return reason
 
 
+def _tensorrt_missing() -> str | None:
+    reason = tensorrt.missing()
+    if reason is None:
+        found = tensorrt.find()
+        log.info("TensorRT works", extra={"facts": {"versions": f"{found.library} on {found.card}"}})
+    return reason
+
+
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
@@ -68,7 +76,7 @@ BACKENDS: dict[str, Backend] = {
             batch_tokens=lambda: cuda.BATCH_TOKENS,
             instances=lambda options: options.instances or cuda.INSTANCES,
             seen=gpu_seen,
-            missing=tensorrt.missing,
+            missing=_tensorrt_missing,
             estimate=Estimate.on_gpu,
             free=free_on_gpu,
             open=open_meanwhile,
@@ -155,8 +163,8 @@ def choose(bundle: Bundle, backend: Backend, name: str | None) -> Variant:
     """The variant of that name or, without one, the backend's own default.
 
     On a CPU that is the manifest's; elsewhere the quickest that was made for it, by the times that were
-    measured at export, or else fp32, which runs anywhere but in torch. ``InputError`` for a graph that
-    torch was to run, or a program of torch's that it was not.
+    measured at export and that isn't made for a newer card, or else fp32, which runs anywhere but in
+    torch. ``InputError`` for a graph that torch was to run, or a program of torch's that it was not.
     """
     variant = bundle.variant(name)
     if name is None and backend is not BACKENDS["cpu"]:
@@ -176,7 +184,12 @@ def choose(bundle: Bundle, backend: Backend, name: str | None) -> Variant:
 
 def _default(bundle: Bundle, backend: Backend) -> Variant:
     for provider in backend.made_for:
-        if made := [variant for variant in bundle.manifest.variants if variant.provider == provider]:
+        made = [
+            variant
+            for variant in bundle.manifest.variants
+            if variant.provider == provider and tensorrt.unfit_here(variant.facts) is None
+        ]
+        if made:
             return max(made, key=lambda variant: variant.tokens_per_second)
     return bundle.reference
 

@@ -13,10 +13,12 @@ from strop.export.tensorrt import (
     CachedEngine,
     EngineCache,
     EngineKey,
+    NotAvailableError,
     default_folder,
     find,
     profiles_of,
     target,
+    unfit,
 )
 
 from . import cuda
@@ -79,6 +81,8 @@ class TensorRTPreparation:
         """``cached`` or ``built``; raises ``NotAvailableError`` where TensorRT isn't for this machine."""
         found = find()
         library, card, capability = found.require_library(), found.require_card(), target(found)
+        if reason := unfit(self._variant.facts, capability):
+            raise NotAvailableError(f"of variant {self._variant.name!r}: {reason}; serve another")
         key = EngineKey.of(self._bundle, self._variant, library, capability, self._profiles)
         self._cached, reason = self._cache.find(key)
         if self._cached is not None:

@@ -19,7 +19,9 @@ from strop.export.bundle import Bundle, bucketed
 from strop.export.bundle.files import file_entry
 from strop.export.config import ExportConfig
 from strop.export.inspect.engines import engine_findings, misfit
+from strop.export.precision.record import recorded
 from strop.export.tensorrt import (
+    ASKED,
     Builder,
     Card,
     EngineCache,
@@ -33,6 +35,7 @@ from strop.export.tensorrt import (
     profiles_of,
     require_target,
     target,
+    unfit,
 )
 
 RTX = Library("tensorrt_rtx", "1.7.1", "13", ("8.6", "8.9"))
@@ -103,6 +106,12 @@ def test_an_engine_is_for_this_card_unless_another_is_asked_for():
             "because it is broken; pip install",
         ),
         (Found(RTX, "", None, "no driver"), None, NotAvailableError, "because no driver; install NVIDIA"),
+        (
+            Found(RTX, "", replace(ADA, driver_cuda="12.8"), ""),
+            None,
+            NotAvailableError,
+            "runs CUDA 12.8 at most and .* wants more; update the driver, or .* for CUDA 12",
+        ),
         (Found(RTX, "", HOPPER, ""), None, NotAvailableError, "not made for .* 9.0, only for 8.6, 8.9"),
         (Found(RTX, "", None, ""), "7.0", InputError, "--compute-capability is 7.0; .* for 8.6, 8.9"),
         (Found(FULL, "", None, ""), "8.9", InputError, "the card that is there, and here is none"),
@@ -112,6 +121,17 @@ def test_an_engine_is_for_this_card_unless_another_is_asked_for():
 def test_what_can_not_be_built_for_says_why(found, asked, error, message):
     with pytest.raises(error, match=message):
         target(found, asked)
+
+
+def test_a_variant_that_asks_for_a_newer_card_says_so():
+    assert unfit({}, "5.0") is None
+    assert unfit({ASKED: "8.9"}, "8.9") is None
+    assert unfit({ASKED: "8.9"}, "10.0") is None
+    assert unfit({ASKED: "8.9"}, "8.6") == (
+        "it asks for compute capability 8.9 or later and the card has 8.6"
+    )
+    with pytest.raises(InputError, match=r"compute_capability is 'new' and should be like 8.9; export"):
+        unfit({ASKED: "new"}, "8.6")
 
 
 def test_an_engine_is_found_again_by_its_whole_key_alone(key, tmp_path):
@@ -187,6 +207,7 @@ def test_minilm_becomes_engines_of_the_precisions_of_its_graphs(minilm, tmp_path
 def test_what_the_library_refuses_is_said_in_its_words(wide_of_64, tmp_path):
     wide_of_64.session("fp8")
     graph = wide_of_64.path("fp8")
+    assert recorded(graph) == {ASKED: "8.9"}  # which a server compares before it builds
     builder = Builder(graph, key_of(graph, compute_capability="8.6"), EngineCache(tmp_path))
     with pytest.raises(StropError, match="fp8_e4m3"):
         builder.run(ignore)
@@ -266,6 +287,11 @@ def test_a_bundle_gets_its_engines_ahead_of_time_and_inspect_lists_them(exported
     assert "7 bytes instead of" in finding.fault
     (rebuilt,), _ = build_ahead(bundle, find(), "8.9", cache, 64, heard.__setitem__)
     assert rebuilt.entry.bytes == engine.entry.bytes
+    newer = replace(bundle.reference, facts={ASKED: "12.0"})
+    asking = replace(bundle, manifest=replace(bundle.manifest, variants=(newer,)))
+    engines, failures = build_ahead(asking, find(), "8.9", cache, 64, heard.__setitem__)
+    assert not engines
+    assert "asks for compute capability 12.0 or later" in str(failures["fp32"])
 
 
 def test_an_engine_is_usable_only_by_its_library_on_its_kind_of_card(key):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from strop.export.tensorrt import Card, Found, Library
 from strop.serve.doctor.bundle import Inspection
 from strop.serve.doctor.clock import Clock, judge_clock
 from strop.serve.doctor.finding import Finding
@@ -14,6 +15,7 @@ from strop.serve.doctor.memory import Memory, judge_memory
 from strop.serve.doctor.ports import Port, judge_ports
 from strop.serve.doctor.processor import Processor, judge_processor
 from strop.serve.doctor.software import judge_packages
+from strop.serve.doctor.tensorrt import judge_tensorrt
 
 VNNI = frozenset({"avx2", "avx512f", "avx512_vnni"})
 SERVER = Processor("x86_64", "a server", VNNI, 8, None, frozenset())
@@ -90,6 +92,30 @@ def test_a_card_needs_its_driver_its_libraries_and_the_right_build() -> None:
 def test_a_build_for_a_card_that_is_not_there_falls_back_and_is_told() -> None:
     assert levels(list(judge_gpus(NO_CARD, {"onnxruntime-gpu": "1"}))) == {"GPU": "warn"}
     assert levels(list(judge_gpus(NO_CARD, {"onnxruntime": "1"}))) == {"GPU": "ok"}
+
+
+def test_tensorrt_goes_with_card_driver_and_the_variants_made_for_it() -> None:
+    rtx = Library("tensorrt_rtx", "1.7.1", "13", ("8.6", "8.9"))
+    card = Card("a card", "8.6", "13.0")
+    both = Found(rtx, "", card, "")
+    assert not list(judge_tensorrt(None, True, {}))
+    (lacking,) = judge_tensorrt(None, True, {"fp8": {}})
+    assert "strop[tensorrt]" in lacking.fix
+    assert levels(list(judge_tensorrt(both, True, {"int8-symmetric": {}}))) == {"TensorRT": "ok"}
+    assert levels(list(judge_tensorrt(replace(both, card=None), False, {}))) == {"TensorRT": "ok"}
+    _, variant = judge_tensorrt(both, True, {"fp8": {"compute_capability": "8.9"}})
+    assert "variant fp8 can't be served: it asks for compute capability 8.9" in variant.found
+    _, odd = judge_tensorrt(both, True, {"fp8": {"compute_capability": "?"}})
+    assert "should be like 8.9" in odd.found
+    for wrong, fix in (
+        (replace(both, card=replace(card, driver_cuda="12.4")), "update the driver"),
+        (replace(both, card=replace(card, compute_capability="9.0")), "install TensorRT 10 or 11"),
+        (replace(both, card=None, no_card="no driver"), "install NVIDIA's driver"),
+        (Found(None, "it is broken", card, ""), "pip install 'strop[tensorrt]'"),
+    ):
+        (finding,) = judge_tensorrt(wrong, True, {})
+        assert finding.level == "warn"
+        assert finding.fix.startswith(fix)
 
 
 def test_an_environment_has_what_serves_once() -> None:
