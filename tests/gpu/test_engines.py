@@ -40,7 +40,7 @@ def engine(request: pytest.FixtureRequest, bundle: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def opened(bundle: Any, provider: str) -> Iterator[Any]:
-    """One of the engines of a provider while the block runs; all are closed afterwards.
+    """One of a provider's own engines while the block runs; all are closed afterwards.
 
     Skipped, with its own reason, where the provider can't be had; what goes wrong with one that can is a
     failure.
@@ -50,6 +50,7 @@ def opened(bundle: Any, provider: str) -> Iterator[Any]:
     except ModuleNotFoundError as error:
         pytest.skip(f"engines can't be opened here: {error}")
     from strop.serve.config import ServeConfig
+    from strop.serve.engines.instances import Instances
 
     backend = opening.BACKENDS.get(provider)
     if backend is None:
@@ -57,12 +58,16 @@ def opened(bundle: Any, provider: str) -> Iterator[Any]:
     if reason := backend.missing():
         pytest.skip(f"{provider} is not available, because {reason}")
     config = ServeConfig(bundle.root, provider=provider, require_provider=True)
-    engines = opening.open_engines(bundle, config).engines
+    opened = opening.open_engines(bundle, config)
+    instances = Instances(opened.engines)
     try:
-        yield engines[0]
+        if (upgrade := opened.upgrade(instances)) is not None:
+            upgrade.require()  # until then another provider's serve
+        with instances.engine(0) as engine:
+            assert engine.provider.lower().startswith(provider)
+            yield engine
     finally:
-        for engine in {id(one): one for one in engines}.values():
-            engine.close()
+        instances.close()
 
 
 def sequences(seed: int = 0) -> list[Any]:
