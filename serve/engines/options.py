@@ -38,8 +38,9 @@ class EngineOptions:
     """Where TensorRT engines are kept. Default: engines in the cache, ~/.cache/strop."""
     memory_limit: Option[float] = 0.0
     """Megabytes that the model may take, of the GPU's memory or else of the machine's; it is refused
-    when its estimate is above, and on a GPU takes no more for its batches. 0 asks only that it fits
-    into what is free."""
+    when its estimate is above, and on a GPU takes no more for its batches. With tensorrt it bounds the
+    engines of both libraries together, which is what a swap takes. 0 asks only that they fit into what
+    is free."""
     workers: Option[int] = 1
     """Processes that answer on the one address, each with its own engines and queue; /metrics adds
     them up, and one that dies is replaced. Try more than 1 where one process is busy with calls
