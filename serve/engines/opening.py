@@ -250,8 +250,9 @@ def _upgrade(
         return None
 
     def prove(engine: Engine) -> None:
-        require_golden(engine, bundle, variant, tokens)
+        # Warm first: what is proven is then what serves, every shape's graph beside all others.
         warm_up(engine, tokens, bundle.manifest.max_tokens)
+        require_golden(engine, bundle, variant, tokens)
 
     def fit(estimate: Estimate) -> None:
         what = f"{backend.name} beside what serves until then"
