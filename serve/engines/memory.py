@@ -122,9 +122,19 @@ def free_on_host() -> float | None:
 
 
 def free_on_gpu() -> float | None:
-    """Bytes of the first GPU's memory by NVML, None where that can't tell."""
+    """Bytes of the first GPU's memory by NVML or else by CUDA, None where neither can tell."""
     try:
         used, total = find_gpus()[0].memory()
     except (NvmlError, IndexError):
-        return None
+        return _free_by_cuda()
     return float(total - used)
+
+
+def _free_by_cuda() -> float | None:
+    # The package comes with TensorRT's, and NVML's need not.
+    try:
+        from cuda.bindings import runtime
+    except ImportError:
+        return None
+    failed, free, _ = runtime.cudaMemGetInfo()
+    return None if failed else float(free)

@@ -16,13 +16,14 @@ from strop.export.bundle import Bundle, Session, bucketed
 from strop.export.bundle.probe import INSTALL, Probed, Versions, cuda_fault, cuda_missing, missing, probe
 from strop.export.bundle.weights import Weights
 from strop.export.providers import CUDA, TENSORRT
+from strop.nvml import any_gpu
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.serve.config import ServeConfig
 from strop.serve.engines.bound import BoundSession, Device
 from strop.serve.engines.cuda import provider_options
 from strop.serve.engines.engine import require_golden, warm_up
-from strop.serve.engines.memory import Estimate
+from strop.serve.engines.memory import Estimate, free_on_gpu
 from strop.serve.engines.onnx import OnnxEngine
 from strop.serve.engines.opening import BACKENDS, Opened, choose, open_engines
 
@@ -193,6 +194,11 @@ def test_what_is_free_bounds_a_model_too() -> None:
     estimate.require(5e9, None)
     with pytest.raises(InputError, match=r"4,500 MB .* and 4,000 MB are free"):
         estimate.require(0, 4e9)
+
+
+@pytest.mark.skipif(any_gpu(), reason="there is a GPU")
+def test_without_a_gpu_nobody_tells_what_is_free() -> None:
+    assert free_on_gpu() is None
 
 
 def test_weights_are_counted_and_a_graph_that_is_cut_off_is_told(tmp_path: Path, bundle: Bundle) -> None:
