@@ -55,9 +55,10 @@ def _write(source: Path, target: Path, calibration: Calibration, *, grid: Grid) 
     largest = _largest_inputs(original, calibration)
     model = halved(original)
     _quantise_dense_layers(model.graph, largest, grid)
+    written = pruned(model)
     if grid.capability:
-        record(model, compute_capability=grid.capability)
-    onnx.save(pruned(model), target)
+        record(written, compute_capability=grid.capability)
+    onnx.save(written, target)
 
 
 write_int8 = partial(_write, grid=INT8)
