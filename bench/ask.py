@@ -1,15 +1,15 @@
 """Asks a server text by text and shows the answers with the time of each stage."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvloop
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text as Shown
 
 from strop.errors import InputError
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 SHOWN_STAGES = ("tokenise", "queue", "compute")
 TAB = "\t"
+SHOWN_CHARACTERS = 120
+"""Of a text: as much as tells which one it is."""
+TIMES = "Times are milliseconds; the round trip is what the client waited."
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,13 @@ def _table(answers: list[Answered], served: Served, protocol: str, top_k: int | 
     """A row per answer; times in milliseconds, – where the server doesn't tell."""
     reply, call = answers[0].reply, served.call
     names = " ".join(name for name in (reply.model, reply.version, reply.variant) if name)
+    short = sum(answer.reply.truncated for answer in answers)
     shown = Table(
-        title=f"{escape(names)}, {protocol} API",
+        title=Shown(f"{names}, {protocol} API"),
         title_justify="left",
-        caption="Times are milliseconds; the round trip is what the client waited.",
+        caption=f"{TIMES} Too long for the model, which read the beginning: {short} of the texts."
+        if short
+        else TIMES,
         caption_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -112,12 +118,18 @@ def _table(answers: list[Answered], served: Served, protocol: str, top_k: int | 
         stages = answer.reply.stages
         times = [getattr(stages, stage) if stages else None for stage in SHOWN_STAGES]
         shown.add_row(
-            escape("\n".join(answer.text)),
-            *(
-                escape("\n".join(cells))
-                for cells in zip(*call.rows(answer.text, result, top_k), strict=True)
-            ),
+            _cell(map(_elided, answer.text)),
+            *map(_cell, zip(*call.rows(answer.text, result, top_k), strict=True)),
             *("–" if value is None else f"{value * 1e3:.2f}" for value in times),
             f"{answer.round_trip * 1e3:.2f}",
         )
     return shown
+
+
+def _cell(lines: Iterable[str]) -> Shown:
+    """Lines as they are: markup in them, or a name of an emoji, is what somebody wrote."""
+    return Shown("\n".join(lines))
+
+
+def _elided(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

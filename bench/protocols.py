@@ -43,6 +43,8 @@ class Reply:
     """One per text."""
     stages: Stages | None
     """``None`` where the server doesn't tell."""
+    truncated: int = 0
+    """Texts of which the model read the beginning alone, as far as the server tells."""
 
 
 class Wire(Protocol):
@@ -101,6 +103,7 @@ class TypedWire:
             Stages(*(getattr(times, f"{stage}_us") * MICROSECOND for stage in STAGES))
             if message.HasField("timings")
             else None,
+            sum(result.truncated for result in message.results),
         )
 
     def with_priority(self, request: bytes, priority: str) -> bytes:
@@ -169,6 +172,7 @@ class OpenInferenceWire:
             Stages(*(parameters[time].int64_param * MICROSECOND for time in times))
             if all(time in parameters for time in times)
             else None,
+            parameters["truncated_texts"].int64_param if "truncated_texts" in parameters else 0,
         )
 
 

@@ -1,6 +1,7 @@
 """``strop query``: the options; ``ask.py`` does the asking."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -48,10 +49,30 @@ def query(address: str, /, *texts: str, config: QueryConfig | None = None) -> No
         config: How to ask.
 
     """
-    lines = None if texts else [line.rstrip("\r\n") for line in sys.stdin]
+    lines = () if texts else tuple(_lines())
+    for number, text in enumerate(texts or lines, 1):
+        _require_utf8(number, text)
     if not (texts or lines):
         raise InputError("no text to ask about; give TEXT, or lines on the standard input")
     # Not at the top: the option's help must not wait for gRPC.
     from .ask import ask
 
-    ask(address, texts, lines or (), config or QueryConfig())
+    ask(address, texts, lines, config or QueryConfig())
+
+
+def _lines() -> Iterator[str]:
+    try:
+        for line in sys.stdin:
+            yield line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"the standard input is not {error.encoding}: {error}; convert it (iconv)"
+        ) from error
+
+
+def _require_utf8(number: int, text: str) -> None:
+    """Python keeps other bytes of an argument or a line as surrogates, which no request can carry."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"text {number} is not UTF-8: {text[:40]!r}; convert it (iconv)") from error

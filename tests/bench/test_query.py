@@ -39,6 +39,25 @@ def test_without_a_text_the_lines_of_the_standard_input_are_asked(
     assert "bad one" in printed
 
 
+@pytest.mark.parametrize("raw", ["no \udcff text", "\udcfe"])
+def test_a_text_that_is_not_utf8_is_named(
+    strop: Any, server: Any, raw: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert strop("query", server.address, "good", raw) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "text 2 is not UTF-8" in line
+
+
+def test_a_text_is_shown_as_it_is_and_a_long_one_by_its_beginning(
+    strop: Any, server: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert strop("query", server.address, "[b]:smile:", "good " * 1000) == 0
+    printed = capsys.readouterr().out
+    assert "[b]:smile:" in printed
+    assert "…" in printed
+    assert printed.count("good good") < 20
+
+
 def test_texts_that_are_judged_together_stand_beside_each_other() -> None:
     assert texts_of(["a", "b", "c"], [], 1) == [("a",), ("b",), ("c",)]
     assert texts_of(["a", "b", "c", "d"], [], 2) == [("a", "b"), ("c", "d")]
