@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
 from . import __version__
-from .errors import InputError, StropError
+from .errors import InputError, StropError, reason
 
 # Named by import path and loaded when called: `strop serve` must not pay for torch.
 COMMANDS = {
@@ -85,7 +85,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"--config {path} can't be read: {error}") from error
+        raise InputError(f"--config {path} can't be read: {reason(error)}; name a TOML file") from error
     for name in sections:
         if name not in COMMANDS:
             near = difflib.get_close_matches(name, COMMANDS, n=1)
@@ -104,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         app.meta(arguments, **_OURS)
     except cyclopts.CycloptsError as error:
-        return _complain(str(error), 2)
+        return _complain(_usage(error), 2)
     except StropError as error:
         return _complain(str(error), error.exit_code)
     except ModuleNotFoundError as error:
@@ -115,6 +115,19 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     return 0
+
+
+def _usage(error: cyclopts.CycloptsError) -> str:
+    """What is wrong with the words of a command line; cyclopts' message where that names word and fix."""
+    command = " ".join(("strop", *(error.command_chain or ())))
+    match error:
+        case cyclopts.UnusedCliTokensError(unused_tokens=[word, *_]):
+            return f"{command} has no place for {word!r}; {command} --help says what it takes"
+        case cyclopts.MissingArgumentError(argument=argument, keyword=None) if argument is not None:
+            if not argument.tokens:
+                names = " or ".join(argument.names)
+                return f"{command} needs {names}; {command} --help says what that is"
+    return str(error)
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:

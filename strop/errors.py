@@ -11,3 +11,8 @@ class InputError(StropError):
     """What the user gave is wrong; the message names the thing, its value and the fix. Exit code 2."""
 
     exit_code = 2
+
+
+def reason(error: Exception) -> str:
+    """Why something failed, for the middle of a message: no errno, no path, which stand there anyway."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)

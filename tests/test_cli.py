@@ -86,7 +86,13 @@ def test_several_recipes_follow_one_flag(strop):
 
 
 def test_a_missing_argument_is_named(strop):
-    assert "--run" in one_line(strop("export"), 2)
+    assert "strop export needs --run; strop export --help" in one_line(strop("export"), 2)
+
+
+def test_a_word_too_many_is_named(strop):
+    assert "strop serve has no place for 'more'; strop serve --help" in one_line(
+        strop("serve", "bundle", "more"), 2
+    )
 
 
 def test_options_come_from_toml_and_flags_win(strop, tmp_path):
@@ -112,7 +118,8 @@ def test_a_mistake_in_the_toml_is_named_with_its_file(strop, tmp_path, text, mes
 
 
 def test_a_missing_toml_is_named(strop):
-    assert "--config none.toml" in one_line(strop("export", "run", "--config", "none.toml"), 2)
+    line = one_line(strop("export", "run", "--config", "none.toml"), 2)
+    assert "--config none.toml can't be read: No such file or directory; name a TOML file" in line
 
 
 def test_a_missing_package_is_named_with_what_to_install():
