@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import grpc
 
-from strop.access import OPEN, AccessOptions
+from strop.access import OPEN, AccessOptions, unanswered
 from strop.errors import InputError, StropError
 
 from .columns import Text
@@ -145,7 +145,4 @@ async def connect(channel: Any, address: str) -> None:
                 await channel.wait_for_state_change(state)
                 state = channel.get_state(try_to_connect=True)
     except (TimeoutError, ConnectionRefusedError) as error:
-        raise StropError(
-            f"no gRPC server answers at {address}; check the address and, if it is locked, --ca and"
-            " --certificate; or start one with strop serve"
-        ) from error
+        raise unanswered(address) from error

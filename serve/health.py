@@ -6,11 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from strop.access import OPEN, AccessOptions
+from strop.access import OPEN, AccessOptions, failed
 from strop.errors import InputError, StropError
 from strop.options import flag
 
-from .address import split
+from .address import require_address
 from .config import BasicOptions
 
 
@@ -32,10 +32,7 @@ class HealthConfig:
         """Raise ``InputError`` naming the option, its value and the fix."""
         if not 0 < self.timeout_seconds < math.inf:
             raise InputError(f"{flag('timeout_seconds')} is {self.timeout_seconds}; it must be above 0")
-        try:
-            split(self.address)
-        except ValueError as error:
-            raise InputError(f"{error}; write it like 127.0.0.1:8001") from error
+        require_address("--address", self.address)
 
 
 def health(config: HealthConfig | None = None) -> None:
@@ -64,6 +61,5 @@ def ask(address: str, service: str, timeout_seconds: float, access: AccessOption
         try:
             reply = health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout_seconds)
         except grpc.RpcError as error:
-            reason = " ".join(str(error.details()).split())
-            raise StropError(f"{address} tells no health: {error.code().name}, {reason}") from error
+            raise failed(address, error) from error
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(reply.status))

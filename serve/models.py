@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from strop.access import OPEN, AccessOptions
-from strop.errors import InputError, StropError
+from strop.access import OPEN, AccessOptions, failed
+from strop.errors import InputError
 
-from .address import split
+from .address import require_address
 from .config import BasicOptions
 
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
@@ -35,10 +35,7 @@ class ModelsConfig:
         """Raise ``InputError`` naming the option, its value and the fix."""
         if both := set(self.load) & set(self.unload):
             raise InputError(f"--load and --unload both name {', '.join(sorted(both))}; say which")
-        try:
-            split(self.address)
-        except ValueError as error:
-            raise InputError(f"{error}; write it like 127.0.0.1:8001") from error
+        require_address("--address", self.address)
 
 
 def models(config: ModelsConfig | None = None) -> None:
@@ -86,6 +83,5 @@ def _index(config: ModelsConfig) -> Any:
                 for call, request in calls
             ]
         except grpc.RpcError as error:
-            reason = " ".join(str(error.details()).split())
-            raise StropError(f"{config.address}: {error.code().name}, {reason}") from error
+            raise failed(config.address, error) from error
     return index.models

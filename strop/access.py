@@ -1,13 +1,14 @@
 """How a client gets in: whom it trusts, and what it shows of itself."""
 
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from cyclopts import Group, Parameter
 
-from .errors import InputError
+from .errors import InputError, StropError, reason
 
 T = TypeVar("T")
 GROUP = Group("How to get in", sort_key=1)
@@ -46,9 +47,30 @@ class AccessOptions:
         # Not at the top: the options' help must not wait for gRPC.
         import grpc
 
+        self._require_certificates(self.ca)
         return grpc.ssl_channel_credentials(
             _read("--ca", self.ca), _read("--key", self.key), _read("--certificate", self.certificate)
         )
+
+    def _require_certificates(self, ca: Path) -> None:
+        """GRPC takes any bytes and then only says that nobody answers; ``InputError`` names the file."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            context.load_verify_locations(ca)
+        except OSError as error:
+            raise InputError(
+                f"--ca {ca} can't be used: {reason(error)}; give certificates in PEM"
+            ) from error
+        if self.certificate is None:
+            return
+        try:
+            # Without a password given, it would ask for one at the terminal.
+            context.load_cert_chain(self.certificate, self.key, password="")
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"--certificate {self.certificate} and --key {self.key} can't be used: {reason(error)};"
+                " give a certificate in PEM and its own key, without a password"
+            ) from error
 
     def channel(self, address: str) -> Any:
         """A ``grpc.Channel`` to a server, never through a proxy: who administers is beside it, or names the
@@ -77,6 +99,22 @@ def _read(flag: str, path: Path | None) -> bytes | None:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{flag} {path} can't be read: {error.strerror}; name another file") from error
+
+
+def unanswered(address: str) -> StropError:
+    """The error for an address where nobody speaks gRPC."""
+    return StropError(
+        f"no gRPC server answers at {address}; check host and port and, if it is locked, --ca and"
+        " --certificate; or start one with strop serve"
+    )
+
+
+def failed(address: str, error: Any) -> StropError:
+    """What a ``grpc.RpcError`` of a server says, in a line."""
+    told = " ".join(str(error.details()).split())
+    if error.code().name == "UNAVAILABLE" and told.startswith("failed to connect to all addresses"):
+        return unanswered(address)
+    return StropError(f"{address}: {error.code().name}, {told}")
 
 
 OPEN = AccessOptions()
