@@ -1,10 +1,13 @@
 """Addresses given as host:port."""
 
 import contextlib
+import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
+
+EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104
 
 
 def split(address: str) -> tuple[str, int]:
@@ -21,6 +24,19 @@ def require_address(flag: str, address: str) -> None:
         split(address)
     except ValueError as error:
         raise InputError(f"{flag}: {error}; write it like 127.0.0.1:8001") from error
+
+
+def require_apart(addresses: Mapping[str, str]) -> None:
+    """``InputError`` when two of the addresses, by flag, would listen on one port of one host."""
+    taken: dict[int, list[tuple[str, str]]] = {}
+    for flag, address in addresses.items():
+        host, port = split(address)
+        for other, held in taken.setdefault(port, []):
+            if port and (host == held or EVERY_HOST & {host, held}):
+                raise InputError(
+                    f"{flag} {address} is where {other} listens, too; give each a port of its own"
+                )
+        taken[port].append((flag, host))
 
 
 def join(host: str, port: int) -> str:
@@ -63,5 +79,11 @@ def _bound(flag: str, address: str, option: int) -> socket.socket:
 
 def in_use(flag: str, address: str, error: OSError) -> InputError:
     """The error for an address that can't be listened on."""
-    reason = (error.strerror or str(error)).lower()
-    return InputError(f"{flag} {address}: {reason}; stop what listens there or choose another port")
+    match error.errno:
+        case errno.EACCES:
+            fix = "choose a port from 1024 on, or run with the right to lower ones (CAP_NET_BIND_SERVICE)"
+        case errno.EADDRNOTAVAIL | socket.EAI_NONAME:
+            fix = "give an address of this machine, such as 127.0.0.1 or 0.0.0.0"
+        case _:
+            fix = "stop what listens there or choose another port"
+    return InputError(f"{flag} {address}: {reason(error).lower()}; {fix}")

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.options import require_at_least
 
-from .address import require_address
+from .address import require_address, require_apart
 from .console.options import ConsoleOptions
 from .doors.listening import unlocked
 from .doors.options import DoorOptions, LimitOptions
@@ -108,6 +108,7 @@ class ServeConfig(
             raise InputError("--console-try asks without a key or TLS; leave it out of a locked server")
         if self.admin_address is not None and self.workers > 1:
             raise InputError("--admin-address reaches one worker alone; leave it out, or use --workers 1")
+        require_apart(self.listens)
         if self.unlocked and not self.insecure_listen:
             raise InputError(
                 f"{self.unlocked}; give them, or --insecure-listen if something else guards the network"
@@ -116,9 +117,16 @@ class ServeConfig(
             raise InputError("--model-control explicit reaches one worker alone; use poll, or --workers 1")
 
     @property
+    def listens(self) -> dict[str, str]:
+        """Every address that it listens on, by its flag."""
+        given = {
+            "--address": self.address,
+            "--metrics-address": self.metrics_address,
+            "--admin-address": self.admin_address,
+        }
+        return {flag: address for flag, address in given.items() if address is not None}
+
+    @property
     def unlocked(self) -> str:
         """What others can reach although it isn't locked; empty if there is nothing."""
-        addresses = {"--address": self.address, "--metrics-address": self.metrics_address}
-        if self.admin_address is not None:
-            addresses["--admin-address"] = self.admin_address
-        return unlocked(addresses, self)
+        return unlocked(self.listens, self)

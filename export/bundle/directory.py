@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakValueDictionary
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
 from strop.tasks import TASKS, Task
 
 from .bounds import MANIFEST_BYTES, read_bounded
@@ -103,7 +103,11 @@ def read_manifest(root: Path, public_key: Path | None = None) -> Manifest:
     ``SignatureError`` unless its owner signed it.
     """
     path = root / MANIFEST_FILE
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {reason(error)}; get the right to") from error
+    if not there:
         raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
     written = read_bounded(path, MANIFEST_BYTES)
     if public_key is not None:

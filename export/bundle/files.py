@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from strop.errors import reason
+
 
 @dataclass(frozen=True)
 class FileEntry:
@@ -27,7 +29,7 @@ def file_faults(root: Path, files: Mapping[str, FileEntry]) -> Iterator[tuple[st
         try:
             fault = _fault(root, name, entry)
         except (OSError, RuntimeError) as error:  # a name too long, a loop of links
-            fault = f"{name!r} in {root} can't be read: {error}; copy the bundle again"
+            fault = f"{name!r} in {root} can't be read: {reason(error)}; copy the bundle again"
         if fault:
             yield name, fault
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
 
 from .options import DoorOptions
 from .reloaded import Reloaded
@@ -33,7 +33,7 @@ class Certificates:
             context.load_cert_chain(certificate, key, password="")
         except (OSError, ValueError) as error:
             raise InputError(
-                f"--tls-certificate {certificate} and --tls-key {key} can't be used: {error};"
+                f"--tls-certificate {certificate} and --tls-key {key} can't be used: {reason(error)};"
                 " give a certificate in PEM and its own key, without a password"
             ) from error
         if client_ca is not None:
@@ -41,7 +41,7 @@ class Certificates:
                 context.load_verify_locations(client_ca)
             except (OSError, ValueError) as error:
                 raise InputError(
-                    f"--tls-client-ca {client_ca} can't be used: {error}; give certificates in PEM"
+                    f"--tls-client-ca {client_ca} can't be used: {reason(error)}; give certificates in PEM"
                 ) from error
             context.verify_mode = ssl.CERT_REQUIRED
         return cls(

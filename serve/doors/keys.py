@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
 
 from .quota import Quota
 
@@ -88,7 +88,9 @@ class KeyRing:
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8")).get("keys", {})
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError(f"--keys {path} can't be read: {error}") from error
+            raise InputError(
+                f"--keys {path} can't be read: {reason(error)}; strop keys new makes one"
+            ) from error
         if not isinstance(tables, dict):
             raise InputError(f"--keys {path}: keys is not a table; write [keys.ID] for each")
         try:

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
 
 import grpc
 import uvloop
@@ -36,9 +35,6 @@ from ..wire.typed import Typed
 from .announce import Addresses, announce
 from .models import Models, loaded, served
 
-if TYPE_CHECKING:
-    pass
-
 log = logging.getLogger(__name__)
 
 # The last replies are still being written; streams such as health.Watch never end by themselves.
@@ -54,10 +50,8 @@ def run_server(config: ServeConfig) -> None:
     Raises ``InputError`` for a bundle or address that isn't right, ``StropError`` when the model
     fails its checks or calls had to be cancelled at the end.
     """
-    check_free("--address", config.address)
-    check_free("--metrics-address", config.metrics_address)
-    if config.admin_address is not None:
-        check_free("--admin-address", config.admin_address)
+    for flag, address in config.listens.items():
+        check_free(flag, address)
     prepare_store(config)
     uvloop.run(_serve(config))
 

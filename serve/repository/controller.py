@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from strop.errors import InputError, StropError
+from strop.errors import InputError, StropError, reason
 
 from ..config import ServeConfig
 from ..errors import ModelControlError, NotFoundError, UnfitModelError
@@ -74,10 +74,16 @@ class Controller:
         """
         await self._read_routes()
         found = await self._aside(self._source.versions)
+        options = self._options
+        if not found and options.model_control == "none" and not options.load_on_request:
+            raise InputError(
+                "the repository has no name/version/ bundles, and --model-control none looks only once;"
+                " put some there, or use --model-control poll"
+            )
         if missing := self._asked - {key.name for key in found}:
             raise InputError(f"--load names {', '.join(sorted(missing))}; there is no such model")
         errors = await self._follow(found)
-        if errors and not self._catalogue.deployed and self._options.model_control != "poll":
+        if errors and not self._catalogue.deployed and options.model_control != "poll":
             raise next(iter(errors.values()))
         _log(errors)
 
@@ -180,7 +186,9 @@ class Controller:
         try:
             stat = await self._aside(path.stat)
         except OSError as error:
-            raise InputError(f"--routes {path} can't be read: {error}") from error
+            raise InputError(
+                f"--routes {path} can't be read: {reason(error)}; name another file"
+            ) from error
         read = (stat.st_mtime_ns, stat.st_size)
         if read == self._routes_read:
             return False

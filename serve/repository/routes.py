@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
 from strop.export.bundle.typed import build
 
 POINTS = 2**64
@@ -84,7 +84,7 @@ def read_routes(path: Path) -> dict[str, Route]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"--routes {path} can't be read: {error}; mend it") from error
+        raise InputError(f"--routes {path} can't be read: {reason(error)}; mend it") from error
     routes = {}
     for name, table in tables.items():
         try:

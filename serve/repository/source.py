@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Protocol
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
 from strop.export.bundle.bounds import MANIFEST_BYTES
 from strop.export.bundle.directory import parse_manifest, read_manifest
 from strop.export.bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE
@@ -35,11 +35,18 @@ class Source(Protocol):
 
 
 def source_of(place: str) -> Source:
-    """The source at a path or URL: a bundle, or else a repository of ``name/version/`` bundles."""
+    """The source at a path or URL: a bundle, or else a repository of ``name/version/`` bundles.
+
+    ``InputError`` for a path that may not be looked at.
+    """
     if "://" in place:
         return Remote(place, default_cache() / "bundles")
     root = Path(place)
-    return OneBundle(root) if (root / MANIFEST_FILE).is_file() or not _has_bundles(root) else Folder(root)
+    try:
+        one = (root / MANIFEST_FILE).is_file() or not _has_bundles(root)
+    except OSError as error:
+        raise InputError(f"{root} can't be read: {reason(error)}; give the server the right to") from error
+    return OneBundle(root) if one else Folder(root)
 
 
 class OneBundle:

@@ -172,6 +172,12 @@ def test_a_bundle_without_golden_examples_is_not_trusted(
         (["--otlp-endpoint", "localhost:4317"], "--otlp-endpoint is 'localhost:4317'; write it like"),
         (["--address", "localhost"], "--address: 'localhost' is not host:port"),
         (["--address", "127.0.0.1:99999"], "--address: '127.0.0.1:99999' is not host:port"),
+        (
+            ["--address", "127.0.0.1:8001", "--metrics-address", "127.0.0.1:8001"],
+            "--metrics-address 127.0.0.1:8001 is where --address listens, too; give each",
+        ),
+        (["--address", "203.0.113.1:8001", "--insecure-listen"], "give an address of this machine"),
+        (["--keys", "none.toml"], "none.toml can't be read: No such file or directory; strop keys new"),
     ],
 )
 def test_a_bad_option_is_named_in_one_line(

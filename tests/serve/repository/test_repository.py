@@ -222,3 +222,19 @@ def test_versions_with_the_same_tokenizer_share_it(publish: Publish):
     assert second.text_encoder() is kept
     shorter = replace(second, manifest=replace(second.manifest, max_tokens=kept.max_tokens - 1))
     assert shorter.text_encoder().max_tokens == kept.max_tokens - 1
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("empty", "has no name/version/ bundles, and --model-control none looks only once; put some there"),
+        ("long" * 100, "can't be read: File name too long"),
+    ],
+)
+def test_a_repository_that_can_never_serve_is_refused(
+    refuse_to_start, tmp_path: Path, place: str, message: str
+):
+    (tmp_path / "empty").mkdir()
+    ended = refuse_to_start(tmp_path / place)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert message in ended.stderr
