@@ -49,7 +49,9 @@ class Endpoint:
         try:
             return cls.of(tomllib.loads(file.read_text(encoding="utf-8")))
         except OSError as error:
-            raise InputError(f"--endpoint {file} can't be read: {error.strerror}") from error
+            raise InputError(
+                f"--endpoint {file} can't be read: {error.strerror}; name another file"
+            ) from error
         except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
             raise InputError(f"--endpoint {file}: {error}") from error
 

@@ -21,7 +21,7 @@ class Grid:
     rows: Sequence[tuple[str, ...]]
     note: str = ""
     narrow: bool = True
-    """Whether every cell is short enough to stand on one line."""
+    """Whether every number is short enough to stand on one line."""
 
 
 def show_grid(grid: Grid, console: Console) -> None:
@@ -36,7 +36,11 @@ def show_grid(grid: Grid, console: Console) -> None:
         collapse_padding=True,
     )
     for number, name in enumerate(grid.header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=grid.narrow)
+        # Where there is no room the first one folds: a number without its end is another number.
+        if number:
+            table.add_column(name, justify="right", no_wrap=grid.narrow)
+        else:
+            table.add_column(name, overflow="fold")
     for row in grid.rows:
         table.add_row(*row)
     console.print(table)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from strop.errors import InputError
+from strop.errors import InputError, reason
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class SavedReport:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, ValueError) as error:
-            raise InputError(f"{path} can't be read: {error}; give the .json of strop bench") from error
+            raise InputError(
+                f"{path} can't be read: {reason(error)}; give the .json of strop bench"
+            ) from error
         if not isinstance(fields, dict) or not str(fields.get("schema", "")).startswith("strop.bench/"):
             raise InputError(f"{path} is not a report of strop bench; give its .json")
         return cls(path, fields)

@@ -38,7 +38,7 @@ def gate(config: GateConfig) -> None:
     if worse:
         raise StropError(
             f"{len(worse)} of {len(judged)} figures of {config.report} are worse than in {config.against}"
-            f" by more than {config.allowed:.3g} of what they were"
+            f" by more than {100 * config.allowed:.3g} % of what they were"
         )
     console.print(f"none of {len(judged)} figures is worse by more than {config.max_regression}")
 
