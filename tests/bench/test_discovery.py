@@ -66,6 +66,22 @@ def test_a_server_tells_its_model_its_task_and_what_it_takes() -> None:
     assert found(Index(("a", "b"), "regression"), model="b").name == "b"
 
 
+class Only(Metadata):
+    """A server that tells its only model to whoever names none, and its index to nobody."""
+
+    async def ModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
+        told = await super().ModelMetadata(request, context)
+        told.name = request.name or "mine"
+        return told
+
+    async def RepositoryIndex(self, request: Any, context: Any) -> Any:  # noqa: N802
+        await context.abort(grpc.StatusCode.INTERNAL, "this is an admin call")
+
+
+def test_an_only_model_is_found_without_an_admin_call() -> None:
+    assert found(Only(), task="regression").name == "mine"
+
+
 def test_what_a_server_does_not_tell_is_given() -> None:
     assert found(Metadata(), "mine", "regression") == Served("mine", TASK, ("left", "right"))
     assert found(Index(("mine",), ""), task="regression").task is TASK
