@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 import grpc
 
-from strop.access import OPEN, AccessOptions, unanswered
+from strop.access import OPEN, AccessOptions, unanswered, without_key
 from strop.errors import InputError, StropError
 
 from .columns import Text
@@ -64,6 +64,8 @@ class Caller(ABC):
         Raises ``InputError`` with the server's message when it calls the request wrong,
         ``StropError`` for any other failure.
         """
+        if outcome.status == "UNAUTHENTICATED":
+            raise without_key(self.address, outcome.detail)
         if outcome.status in self.wrong_input:
             raise InputError(f"{self.address} refuses: {outcome.detail} ({outcome.status})")
         if outcome.status != "OK":
@@ -82,7 +84,6 @@ class Client(Caller):
         "INVALID_ARGUMENT",
         "NOT_FOUND",
         "UNIMPLEMENTED",
-        "UNAUTHENTICATED",
         "PERMISSION_DENIED",
     )
 

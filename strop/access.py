@@ -109,11 +109,18 @@ def unanswered(address: str) -> StropError:
     )
 
 
+def without_key(address: str, told: str) -> InputError:
+    """The error of a server that wants a key, or another one."""
+    return InputError(f"{address} refuses: {told}; --api-key-file or {KEY_VARIABLE} gives it the key")
+
+
 def failed(address: str, error: Any) -> StropError:
     """What a ``grpc.RpcError`` of a server says, in a line."""
     told = " ".join(str(error.details()).split())
     if error.code().name == "UNAVAILABLE" and told.startswith("failed to connect to all addresses"):
         return unanswered(address)
+    if error.code().name == "UNAUTHENTICATED":
+        return without_key(address, told)
     return StropError(f"{address}: {error.code().name}, {told}")
 
 
