@@ -158,10 +158,8 @@ def _output(config: WatchConfig, state: State) -> Iterator[BinaryIO]:
         return
     there = path.stat().st_size if path.exists() else 0
     if there < state.out_bytes or (there and not state.out_bytes):
-        raise InputError(
-            f"--out {path} is not what --state {config.state or 'none'} goes on with; give another name, or"
-            " remove it"
-        )
+        known = f"not what --state {config.state} goes on with" if config.state else "there already"
+        raise InputError(f"--out {path} is {known}; give another name, or remove it")
     with path.open("ab") as file:
         file.truncate(state.out_bytes)
         yield file

@@ -124,7 +124,7 @@ def test_the_standard_input_can_be_watched(server: Any) -> None:
         ("a=127.0.0.1:1", "--bad a=bad --by c", 2, "--by c is none of --models"),
         ("a=127.0.0.1:1", "--bad a=bad --surge 1", 2, "--surge is 1.0; it must be above 1"),
         ("a=127.0.0.1:1", "--bad a=bad", 1, "no gRPC server answers at 127.0.0.1:1"),
-        ("a=127.0.0.1:1", f"--bad a=bad --out {__file__}", 2, "is not what --state none goes on with"),
+        ("a=127.0.0.1:1", f"--bad a=bad --out {__file__}", 2, "is there already"),
         ("a=127.0.0.1:1", f"--bad a=bad --state {__file__}", 2, "can't be read"),
     ],
 )
