@@ -63,6 +63,8 @@ class Controller:
         """With explicit, the models that callers want."""
         self._sizes: dict[Key, int] = {}
         """Bytes of what is loaded, as export measured it."""
+        self._strangers: set[Key] = set()
+        """What the routes name and the repository lacks."""
         self._retiring: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, "load", partial(_give_way, options.nice))
 
@@ -165,8 +167,11 @@ class Controller:
             raise UnfitModelError(str(error)) from error
 
     def _choose(self, found: Collection[Key]) -> set[Key]:
-        routed = {Key(name, one) for name, route in self._router.routes.items() for one in route.versions}
-        return self._options.policy.choose(found, routed)
+        return self._options.policy.choose(found, self._routed)
+
+    @property
+    def _routed(self) -> set[Key]:
+        return {Key(name, one) for name, route in self._router.routes.items() for one in route.versions}
 
     async def _poll(self) -> None:
         while True:
@@ -204,6 +209,7 @@ class Controller:
         elif self._options.model_control == "explicit":
             chosen = {key for key in chosen if key.name in self._asked}
         errors = {}
+        self._tell_strangers(found)
         async with self._turn:
             wanted = {key: found[key] for key in chosen}
             for key in plan(wanted, self._loaded, self._failed).load:
@@ -215,7 +221,19 @@ class Controller:
                 del self._failed[key]
                 if key not in self._loaded:
                     self._catalogue.forget(key)
+            for entry in self._catalogue.index():
+                if entry.key not in found and entry.key not in self._loaded:
+                    self._catalogue.forget(entry.key)
         return errors
+
+    def _tell_strangers(self, found: Collection[Key]) -> None:
+        """Say once what the routes name and isn't there: a slip of the pen, or still to come."""
+        strangers = self._routed - set(found)
+        for key in sorted(strangers - self._strangers):
+            log.warning(
+                "--routes names a version that the repository lacks", extra={"facts": key._asdict()}
+            )
+        self._strangers = strangers
 
     async def _load_one(self, key: Key, mark: str) -> StropError | None:
         """Load a version and send calls to it; returns why it can't be, and leaves all as it was."""

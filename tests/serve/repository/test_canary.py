@@ -63,6 +63,12 @@ def test_calls_are_shared_out_and_a_caller_with_a_key_stays(
     until(lambda: versions(here, 20) == {"2": 20})
     Path(routes(1, 1)).write_text("[films]\nwieghts = 3")
     until(lambda: "wieghts" in here.server.errors.read_text())
+    assert "repository lacks" not in here.server.errors.read_text()
+    path = Path(routes(1, 1))
+    path.write_text(path.read_text().replace("[films", "[fims"))
+    until(lambda: "--routes names a version that the repository lacks" in here.server.errors.read_text())
+    routes(0, 1)
+    until(lambda: versions(here, 20) == {"2": 20})
     assert versions(here, 5) == {"2": 5}
 
 

@@ -81,7 +81,9 @@ def test_a_new_version_takes_over_under_load_and_no_call_fails(
     assert here.server.metric("strop_failures_total", model="films") == 0
     until(lambda: here.index()["films", "1"][0] == "UNAVAILABLE")
     assert here.server.metric("strop_model_info", model="films", version="1") == 0
+    shutil.rmtree(repository / "films" / "1")
     shutil.rmtree(repository / "tweets")
+    until(lambda: ("films", "1") not in here.index())
     until(lambda: ("tweets", "9") not in here.index())
     assert here.fails("tweets")[0] == grpc.StatusCode.NOT_FOUND
 
