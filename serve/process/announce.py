@@ -77,6 +77,21 @@ class Ready:
             ) from error
 
 
+def forget_ready(path: Path | None) -> None:
+    """Take away what an earlier server left: until this one is ready, nobody is to read that it is.
+
+    ``InputError`` when it can't be.
+    """
+    if path is None:
+        return
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--ready-file {path} can't be replaced: {error.strerror}; name another file"
+        ) from error
+
+
 def announce(served: Served, config: ServeConfig, addresses: Addresses, metrics_address: str) -> None:
     """Print what is served and where, write the ready file if one is asked for, tell systemd."""
     table = Table.grid(padding=(0, 2))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from strop.errors import InputError
-from strop.serve.process.announce import Ready
+from strop.serve.process.announce import Ready, forget_ready
 from strop.serve.repository.key import Key
 from strop.serve.repository.source import Remote
 
@@ -29,6 +29,16 @@ def test_a_ready_file_without_room_is_named_and_not_half_written(
     ):
         Ready("127.0.0.1:1", "127.0.0.1:2", 3).write(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ready_file_of_an_earlier_server_is_taken_away_first(tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    Ready("127.0.0.1:1", "127.0.0.1:2", 3).write(path)
+    forget_ready(path)
+    assert not path.exists()
+    forget_ready(path)
+    with pytest.raises(InputError, match=f"--ready-file {tmp_path} can't be replaced"):
+        forget_ready(tmp_path)
 
 
 def test_a_server_whose_output_has_no_room_serves_all_the_same(
