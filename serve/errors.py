@@ -51,6 +51,12 @@ class NotFoundError(RequestError):
     remark = "no such model or version is served"
 
 
+class ForgottenError(NotFoundError):
+    """No such answer is remembered, or no longer."""
+
+    remark = "feedback to an answer that is not remembered"
+
+
 class OverloadError(RequestError):
     """Refused at the door, before any work was spent on it; says when to try again."""
 

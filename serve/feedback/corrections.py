@@ -7,7 +7,7 @@ from typing import Any
 from strop.feedback import AnsweredBy, Correction, FeedbackStore, Stored
 from strop.tasks import TASKS, Example
 
-from ..errors import InvalidArgumentError, NotFoundError
+from ..errors import ForgottenError, InvalidArgumentError
 from .entries import Mask, takes_labels
 
 LONGEST_COMMENT = 2_000
@@ -28,7 +28,7 @@ class Feedback:
 def take(store: FeedbackStore, said: Feedback, time: float, mask: Mask) -> None:
     """Write it down, personal data in the comment masked.
 
-    Raises ``NotFoundError`` when no such answer is remembered, ``InvalidArgumentError`` when several
+    Raises ``ForgottenError`` when no such answer is remembered, ``InvalidArgumentError`` when several
     are, or when the model can't have been meant.
     """
     if not said.request:
@@ -56,8 +56,8 @@ def _the_one(found: Sequence[Stored], said: Feedback) -> Stored:
     return found[0]
 
 
-def _unknown(said: Feedback) -> NotFoundError:
-    return NotFoundError(
+def _unknown(said: Feedback) -> ForgottenError:
+    return ForgottenError(
         f"no answer to text {said.place} of request {said.request!r} is remembered: it was never given"
         " here, or has made room for newer ones"
     )

@@ -10,7 +10,7 @@ export const CHARTS = [
   { title: "Latency", keys: ["p50_ms", "p99_ms"], names: ["p50", "p99"], write: milliseconds },
   { title: "Batches", keys: ["batch_fill", "batch_padding_share"], names: ["fill", "padding"], write: share, top: 1 },
 ];
-const WIDTH = 400, HEIGHT = 150, LEFT = 60, RIGHT = 6, TOP = 8, BOTTOM = 22, SECONDS = 300;
+const WIDTH = 400, HEIGHT = 150, LEFT = 76, RIGHT = 6, TOP = 8, BOTTOM = 22, SECONDS = 300;
 
 function svgNode(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
