@@ -1,6 +1,7 @@
 """The command line: sub-commands found by name, options from frozen dataclasses and one TOML file."""
 
 import difflib
+import os
 import signal
 import sys
 import threading
@@ -99,6 +100,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     SIGTERM ends it with 143, the servers that it started with it; strop serve drains instead.
     """
+    # gRPC's own lines on standard error, one for every failed handshake, are none of ours: errors alone.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -89,7 +89,7 @@ class KeyRing:
             tables = tomllib.loads(path.read_text(encoding="utf-8")).get("keys", {})
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise InputError(
-                f"--keys {path} can't be read: {reason(error)}; strop keys new makes one"
+                f"--keys {path} can't be read: {reason(error)}; mend it, or let strop keys new make one"
             ) from error
         if not isinstance(tables, dict):
             raise InputError(f"--keys {path}: keys is not a table; write [keys.ID] for each")

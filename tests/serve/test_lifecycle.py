@@ -177,7 +177,10 @@ def test_a_bundle_without_golden_examples_is_not_trusted(
             "--metrics-address 127.0.0.1:8001 is where --address listens, too; give each",
         ),
         (["--address", "203.0.113.1:8001", "--insecure-listen"], "give an address of this machine"),
-        (["--keys", "none.toml"], "none.toml can't be read: No such file or directory; strop keys new"),
+        (
+            ["--keys", "none.toml"],
+            "none.toml can't be read: No such file or directory; mend it, or let strop keys new",
+        ),
     ],
 )
 def test_a_bad_option_is_named_in_one_line(
