@@ -1,6 +1,7 @@
 """The command line: sub-commands found by name, options from frozen dataclasses and one TOML file."""
 
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -62,6 +63,9 @@ for _place, (_name, (_target, _help)) in enumerate(COMMANDS.items()):
     app.command(_target, name=_name, help=_help, sort_key=_place)
 
 
+REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+"""What the box refuses to any command that reads or writes, and no command can foresee."""
+
 # Errors, exit codes and Ctrl-C are ours to report, below; cyclopts would end the process itself.
 _OURS: dict[str, Any] = {
     "exit_on_error": False,
@@ -115,6 +119,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         hint = "pip install 'strop[bench,cpu,train,export]' brings all that the commands use"
         return _complain(f"the Python package {error.name!r} is not installed; {hint}", 1)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _complain(
+            f"{where}{reason(error)}; make room, get the right to it, or name another place", 1
+        )
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     return 0

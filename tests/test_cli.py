@@ -144,6 +144,24 @@ sys.exit(main(["export", "nowhere"]))
     assert "nowhere is not a run" in one_line(done, 2)
 
 
+@pytest.mark.parametrize(("error", "shown"), [("EACCES", True), ("ENOSPC", True), ("EBADF", False)])
+def test_what_the_box_refuses_is_one_line_and_a_slip_of_ours_is_not(error, shown):
+    script = f"""
+import errno, os, sys
+from strop.cli import main
+from strop.serve import command
+def serve(config: command.ServeConfig) -> None:
+    raise OSError(errno.{error}, os.strerror(errno.{error}), "there/it")
+command.serve = serve
+sys.exit(main(["serve", "bundle"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    if shown:
+        assert "strop: there/it: " in one_line(done, 1)
+    else:
+        assert "Traceback" in done.stderr
+
+
 def test_an_interrupt_is_one_line_and_exit_code_130():
     script = """
 import sys
