@@ -8,13 +8,15 @@ from cyclopts import Group, Parameter
 
 from strop.errors import InputError
 from strop.host import usable_cores
-from strop.options import require_at_least
+from strop.options import flag, require_at_least
 
 T = TypeVar("T")
 GROUP = Group("What computes", sort_key=1)
 Option = Annotated[T, Parameter(group=GROUP)]
 Provider = Literal["auto", "cpu", "cuda", "tensorrt", "torch"]
 LEAST_URGENT = 19
+THREADS_OF_A_CORE = 32
+"""Of workers, instances or threads, each: a slip of the pen is refused before it takes the box down."""
 MEGABYTE = 1e6
 
 
@@ -65,6 +67,13 @@ class EngineOptions:
     def __post_init__(self) -> None:
         """Raise ``InputError`` naming the option, its value and the fix."""
         require_at_least(self, workers=1, instances=0, threads=1, nice=0, memory_limit=0)
+        most = THREADS_OF_A_CORE * usable_cores()
+        for name in ("workers", "instances", "threads"):
+            if (value := getattr(self, name)) > most:
+                raise InputError(
+                    f"{flag(name)} is {value}; {most} is the most for the {usable_cores()} cores here, and"
+                    " more than one for each hardly ever helps"
+                )
         if self.require_provider and self.provider == "auto":
             raise InputError("--require-provider needs to know which; add --provider cuda, tensorrt or cpu")
         if self.nice > LEAST_URGENT:

@@ -168,6 +168,7 @@ def test_a_bundle_without_golden_examples_is_not_trusted(
             ["--queue-tokens", "100", "--batch-tokens", "64"],
             "--queue-tokens is 100; it must be at least twice --batch-tokens",
         ),
+        (["--workers", "100000"], "--workers is 100000; "),
         (["--workers", "0"], "--workers is 0; it must be at least 1"),
         (["--otlp-endpoint", "localhost:4317"], "--otlp-endpoint is 'localhost:4317'; write it like"),
         (["--address", "localhost"], "--address: 'localhost' is not host:port"),
