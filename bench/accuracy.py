@@ -134,7 +134,9 @@ def read_promise(path: Path) -> Promise:
         }
         return Promise(task, fields["default_variant"], metrics)
     except OSError as error:
-        raise InputError(f"--promise {file} can't be read: {error.strerror}") from error
+        raise InputError(
+            f"--promise {file} can't be read: {error.strerror}; name the bundle that is served"
+        ) from error
     except KeyError as error:
         raise InputError(f"--promise {file} is not a bundle's manifest: {error} is missing") from error
     except (ValueError, TypeError) as error:

@@ -92,12 +92,15 @@ class Report:
             if limit := phase.summary.client_limited:
                 found.append(f"{name}: the client was the limit, not the server: {limit}")
             if phase.loop == "closed" and phase.summary.errors:
-                found.append(f"{name}: failed calls: {dict(phase.summary.errors)}")
+                counts = ", ".join(f"{count} {status}" for status, count in phase.summary.errors.items())
+                found.append(f"{name}: failed calls: {counts}")
             # A rate that is too high drifts by nature.
             if phase.failure is None and phase.summary.drift and phase.summary.drift.matters:
                 found.append(f"{name}: {phase.summary.drift}; more --seconds may show where it settles")
             if phase.summary.outliers:
                 found.append(f"{name}: {phase.summary.outliers}")
+        if self.accuracy and not any(self.accuracy.metrics.values()):
+            found.append("no answer was as its text is labelled; give --texts with this model's own labels")
         if self.accuracy and self.accuracy.changed:
             found.append(f"{self.accuracy.changed} texts got another answer when asked again")
         found += self._unsteady()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from strop.cost import owned_dollars_per_hour
-from strop.errors import InputError
+from strop.errors import InputError, reason
 
 from .apis import Api
 
@@ -113,7 +113,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"--prices {file} can't be read: {error}") from error
+        raise InputError(
+            f"--prices {file} can't be read: {reason(error)}; see bench/prices for the form"
+        ) from error
     lists = all(isinstance(entries, list) for entries in tables.values())
     if not tables or not lists or tables.keys() - {"machine", "api"}:
         raise InputError(

@@ -100,14 +100,18 @@ def test_of_more_texts_than_were_asked_the_score_has_a_margin(
 
 
 def test_an_slo_that_no_rate_meets_gives_no_cost(
-    strop: Any, server: Any, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    strop: Any, server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text('{"text": "good film", "label": "of another model"}\n', encoding="utf-8")
     more = ("--slo-ms", "1", "--rate", "300")
-    assert strop("bench", server.address, *options(texts, tmp_path, *more)) == 0
-    report = read(tmp_path)
+    assert strop("bench", server.address, *options(texts, tmp_path / "out", *more)) == 0
+    report = read(tmp_path / "out")
     assert report["sustained_rate"] is None
     assert {cost["dollars_per_million"] for cost in report["costs"]} == {None}
-    assert "No rate tried met p99 ≤ 1 ms" in " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "No rate tried met p99 ≤ 1 ms" in printed
+    assert "warning: no answer was as its text is labelled" in printed
 
 
 def test_a_trace_of_arrivals_is_replayed(strop: Any, server: Any, tmp_path: Path) -> None:
