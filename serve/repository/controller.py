@@ -3,35 +3,30 @@
 import asyncio
 import contextlib
 import logging
-import os
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
 
-from strop.errors import InputError, StropError, reason
+from strop.errors import InputError, StropError
 
 from ..config import ServeConfig
 from ..errors import ModelControlError, NotFoundError, UnfitModelError
 from ..inference.model import Model
 from ..observe.loads import Loads
-from ..observe.memory import give_back, resident_bytes
+from .aside import Aside
 from .catalogue import Catalogue, State
 from .deployed import Deployed
 from .finder import EXPLICIT
 from .key import Key
 from .loader import Loader
 from .policy import plan
+from .retiring import Retiring
 from .room import Tenant, make_room
 from .router import Router
-from .routes import read_routes
+from .routes import RouteFile
 from .source import Source
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 Deploy = Callable[[Model], Deployed]
 
 
@@ -55,7 +50,7 @@ class Controller:
         self._options = options
         self._loads = loads
         self._router = router
-        self._routes_read: tuple[int, int] | None = None
+        self._routes = RouteFile(options.routes) if options.routes else None
         self._turn = asyncio.Lock()
         self._loaded: dict[Key, str] = {}
         self._failed: dict[Key, str] = {}
@@ -65,8 +60,8 @@ class Controller:
         """Bytes of what is loaded, as export measured it."""
         self._strangers: set[Key] = set()
         """What the routes name and the repository lacks."""
-        self._retiring: set[asyncio.Task[None]] = set()
-        self._thread = ThreadPoolExecutor(1, "load", partial(_give_way, options.nice))
+        self._aside = Aside(options.nice)
+        self._retiring = Retiring(self._aside)
 
     async def start(self) -> None:
         """Load what the options ask for at the start.
@@ -75,7 +70,7 @@ class Controller:
         when it was the only one.
         """
         await self._read_routes()
-        found = await self._aside(self._source.versions)
+        found = await self._aside.do(self._source.versions)
         options = self._options
         if not found and options.model_control == "none" and not options.load_on_request:
             raise InputError(
@@ -107,10 +102,9 @@ class Controller:
         """Retire everything; its calls are finished first."""
         async with self._turn:
             for key in list(self._catalogue.deployed):
-                self._retire(self._catalogue.take_out(key))
-            if self._retiring:
-                await asyncio.wait(self._retiring)
-        self._thread.shutdown()
+                self._retiring.begin(self._catalogue.take_out(key))
+            await self._retiring.ended()
+        self._aside.close()
 
     async def load(self, name: str) -> None:
         """Load the versions of a model that the options choose; a changed one replaces its old self.
@@ -152,17 +146,13 @@ class Controller:
                     error = await self._load_one(key, found[key])
                     _log({key: error} if error else {})
 
-    async def _aside(self, work: Callable[..., T], *arguments: object) -> T:
-        """Do what blocks in a thread that gives way to calls."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
     def _require_control(self, what: str) -> None:
         if self._options.model_control != "explicit":
             raise ModelControlError(f"models aren't {what} by request here; {EXPLICIT}")
 
     async def _list(self) -> dict[Key, str]:
         try:
-            return await self._aside(self._source.versions)
+            return await self._aside.do(self._source.versions)
         except InputError as error:
             raise UnfitModelError(str(error)) from error
 
@@ -179,26 +169,16 @@ class Controller:
             try:
                 changed = await self._read_routes()
                 if changed or self._options.model_control == "poll":
-                    _log(await self._follow(await self._aside(self._source.versions)))
+                    _log(await self._follow(await self._aside.do(self._source.versions)))
             except InputError as error:
                 log.warning("it stays as it is: %s", error)
 
     async def _read_routes(self) -> bool:
         """Follow the routes if their file has changed, and say so; ``InputError`` if they are wrong."""
-        path = self._options.routes
-        if path is None:
+        found = await self._aside.do(self._routes.news) if self._routes else None
+        if found is None:
             return False
-        try:
-            stat = await self._aside(path.stat)
-        except OSError as error:
-            raise InputError(
-                f"--routes {path} can't be read: {reason(error)}; name another file"
-            ) from error
-        read = (stat.st_mtime_ns, stat.st_size)
-        if read == self._routes_read:
-            return False
-        self._routes_read = read  # before it is read: a wrong one is told once
-        self._router.follow(await self._aside(read_routes, path))
+        self._router.follow(found)
         return True
 
     async def _follow(self, found: dict[Key, str]) -> dict[Key, StropError]:
@@ -252,7 +232,7 @@ class Controller:
         self._loaded[key] = mark
         self._failed.pop(key, None)
         if old is not None:
-            self._retire(old)
+            self._retiring.begin(old)
         seconds = time.monotonic() - started
         self._loads.loaded(key, seconds)
         facts = {"model": key.name, "version": key.version, "provider": model.provider}
@@ -261,10 +241,10 @@ class Controller:
 
     async def _prepare(self, key: Key) -> Model:
         """The version, loaded and checked, and room made for it."""
-        root = await self._aside(self._source.fetch, key)
-        size = await self._aside(self._loader.size, root)
+        root = await self._aside.do(self._source.fetch, key)
+        size = await self._aside.do(self._loader.size, root)
         await self._make_room(key, size)
-        model = await self._aside(self._loader.load, root, bool(self._catalogue.deployed))
+        model = await self._aside.do(self._loader.load, root, bool(self._catalogue.deployed))
         named = Key(model.name, model.version)
         if named != key:
             model.instances.close()
@@ -303,37 +283,13 @@ class Controller:
 
     async def _unload(self, key: Key, reason: str) -> None:
         del self._loaded[key], self._sizes[key]
-        await self._retire(self._catalogue.take_out(key))
+        await self._retiring.begin(self._catalogue.take_out(key))
         if reason:
             self._catalogue.tell(key, State.UNAVAILABLE, reason)
         else:
             self._catalogue.forget(key)
 
-    def _retire(self, deployed: Deployed) -> "asyncio.Task[None]":
-        task = asyncio.create_task(self._finish(deployed))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
-        return task
-
-    async def _finish(self, deployed: Deployed) -> None:
-        before = resident_bytes()
-        await deployed.retire()
-        await self._aside(give_back)
-        facts = {
-            "model": deployed.key.name,
-            "version": deployed.key.version,
-            "megabytes_before": round(before / 1e6),
-            "megabytes_after": round(resident_bytes() / 1e6),
-        }
-        log.info("a model is no longer served", extra={"facts": facts})
-
 
 def _log(errors: Mapping[Key, StropError]) -> None:
     for key, error in errors.items():
         log.error("a model stays out: %s", error, extra={"facts": key._asdict()})
-
-
-def _give_way(nice: int) -> None:
-    # Like those that compute, and no more: whoever has to wait for a core while it holds the
-    # interpreter's lock makes every call wait.
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + nice)

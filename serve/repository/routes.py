@@ -79,6 +79,28 @@ def sticky_point(key: str) -> float:
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) / POINTS
 
 
+class RouteFile:
+    """A file of routes, read again once it has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read: tuple[int, int] | None = None
+
+    def news(self) -> dict[str, Route] | None:
+        """The routes if the file has changed since the last call; ``InputError`` if they are wrong."""
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            raise InputError(
+                f"--routes {self._path} can't be read: {reason(error)}; name another file"
+            ) from error
+        read = (stat.st_mtime_ns, stat.st_size)
+        if read == self._read:
+            return None
+        self._read = read  # before it is read: a wrong one is told once
+        return read_routes(self._path)
+
+
 def read_routes(path: Path) -> dict[str, Route]:
     """The routes in a TOML file, by model; ``InputError`` names the table, the field and the fix."""
     try:
