@@ -101,3 +101,15 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec.loader.exec_module(fixtures)
     bundle: Path = fixtures.write_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
     return bundle
+
+
+@pytest.fixture(scope="session")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few hundred texts of words that the tiny bundle knows."""
+    path = tmp_path_factory.mktemp("words") / "test.jsonl"
+    rows = [
+        " ".join(["good", "bad", "not", "a", "film"][number % 5 :] * (1 + number % 4))
+        for number in range(200)
+    ]
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in rows), encoding="utf-8")
+    return path

@@ -32,18 +32,6 @@ Strop = Callable[..., int]
 APPS = Path(__file__).parents[2] / "bench" / "rivals" / "apps"
 
 
-@pytest.fixture(scope="module")
-def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few hundred texts of words that the tiny bundle knows."""
-    path = tmp_path_factory.mktemp("words") / "test.jsonl"
-    rows = [
-        " ".join(["good", "bad", "not", "a", "film"][number % 5 :] * (1 + number % 4))
-        for number in range(200)
-    ]
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in rows), encoding="utf-8")
-    return path
-
-
 def test_the_option_names_every_rival_and_each_has_an_app_and_a_call() -> None:
     assert set(RIVALS) == set(get_args(RivalName))
     for rival in RIVALS.values():

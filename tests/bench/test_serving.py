@@ -10,18 +10,6 @@ import pytest
 Strop = Callable[..., int]
 
 
-@pytest.fixture(scope="module")
-def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A few hundred texts of words that the tiny bundle knows."""
-    path = tmp_path_factory.mktemp("words") / "test.jsonl"
-    rows = [
-        " ".join(["good", "bad", "not", "a", "film"][number % 5 :] * (1 + number % 4))
-        for number in range(200)
-    ]
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in rows), encoding="utf-8")
-    return path
-
-
 def report(out: Path) -> tuple[dict[str, object], str]:
     (page,) = out.glob("*.md")
     return json.loads(page.with_suffix(".json").read_text()), page.read_text()

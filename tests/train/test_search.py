@@ -42,20 +42,9 @@ def _config(**options: Any) -> TrainConfig:
 
 
 @pytest.fixture
-def config(tmp_path: Path, tiny_encoder: Path, tiny_data: Path) -> TrainConfig:
+def config(config: TrainConfig) -> TrainConfig:
     """A search on the tiny data, begun from options that leave something to find."""
-    return TrainConfig(
-        tiny_data,
-        model=str(tiny_encoder),
-        out=tmp_path / "run",
-        epochs=2,
-        batch_size=8,
-        learning_rate=2e-3,
-        max_tokens=32,
-        threads=1,
-        search=True,
-        trials=2,
-    )
+    return replace(config, epochs=2, learning_rate=2e-3, search=True, trials=2)
 
 
 @pytest.mark.parametrize(

@@ -19,20 +19,6 @@ EPOCHS = 8
 STEPS = 24 * EPOCHS
 
 
-@pytest.fixture
-def config(tmp_path: Path, tiny_encoder: Path, tiny_data: Path) -> TrainConfig:
-    """One epoch on the tiny data."""
-    return TrainConfig(
-        tiny_data,
-        model=str(tiny_encoder),
-        out=tmp_path / "run",
-        epochs=1,
-        batch_size=8,
-        max_tokens=32,
-        threads=1,
-    )
-
-
 def _command(config: TrainConfig) -> list[str]:
     """The command line of the long run."""
     return [

@@ -22,20 +22,6 @@ from strop.train.widening import widen
 
 
 @pytest.fixture
-def config(tmp_path: Path, tiny_encoder: Path, tiny_data: Path) -> TrainConfig:
-    """One epoch on the tiny data."""
-    return TrainConfig(
-        tiny_data,
-        model=str(tiny_encoder),
-        out=tmp_path / "run",
-        epochs=1,
-        batch_size=8,
-        max_tokens=32,
-        threads=1,
-    )
-
-
-@pytest.fixture
 def translator(tmp_path: Path, tiny_encoder: Path) -> Path:
     """A tiny random model from text to text, which always says something."""
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
