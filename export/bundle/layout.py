@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from strop.tasks import Floats, Outputs
 
+from .slots import fill_rows
 from .typed import build
 
 IntArray = NDArray[np.int64]
@@ -19,9 +20,6 @@ BATCH_TOKENS = 384
 where packed texts ran fastest on x86."""
 USUAL_LENGTH = 32
 """Tokens of a text where nothing is known of the texts."""
-# Slots. ONNX Runtime sums a product in blocks of so many or of a multiple; a text that is cut by
-# their edges at another place than when it is alone gets another answer.
-BLOCK = 128
 MOST_ALIGNMENT = 2**10
 """Far more than any processor's vectors are wide; every text takes so many slots."""
 LARGEST_ID = 2**31 - 1
@@ -161,7 +159,7 @@ class PackedLayout(Layout):
     def feeds(self, sequences: Sequence[IntArray]) -> dict[str, IntArray]:
         """One row of tokens: b is 1 and t the sum of the lengths. What ``tokens`` gives is there, too."""
         lengths = [len(sequence) for sequence in sequences]
-        width, rows, slot_starts = _fill_rows([self._aligned(length) for length in lengths])
+        width, rows, slot_starts = fill_rows([self._aligned(length) for length in lengths])
         tokens = self.tokens(sequences)
         places = tokens["position_ids"][0] - self.first_position + np.repeat(slot_starts, lengths)
         slots = np.zeros(rows * width, dtype=np.int64)
@@ -275,29 +273,3 @@ def _columns(sequences: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     if tokens.ndim == 1:
         return tokens, np.zeros_like(tokens)
     return tokens[:, 0], tokens[:, 1]
-
-
-def _fill_rows(sizes: Sequence[int]) -> tuple[int, int, list[int]]:
-    """Width and number of rows that hold all sizes, and the flat slot where each begins.
-
-    First fit, the longest first. A size begins a row or lies within one block.
-    """
-    width = max(sizes)
-    ends: list[int] = []
-    begins = [0] * len(sizes)
-    for number in sorted(range(len(sizes)), key=lambda number: -sizes[number]):
-        size = sizes[number]
-        shared = enumerate(ends) if size <= BLOCK else ()
-        found = ((row, _begin(end, size)) for row, end in shared)
-        row, begin = next((fit for fit in found if fit[1] + size <= width), (len(ends), 0))
-        if row == len(ends):
-            ends.append(0)
-        ends[row] = begin + size
-        begins[number] = row * width + begin
-    return width, len(ends), begins
-
-
-def _begin(end: int, size: int) -> int:
-    """The first slot, past those of a row that is filled up to ``end``, where the size may begin."""
-    fits = end // BLOCK == (end + size - 1) // BLOCK
-    return end if fits else -(-end // BLOCK) * BLOCK

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.export.bundle import Layout, MaskedLayout, PackedLayout, PaddedLayout
-from strop.export.bundle.layout import BLOCK
+from strop.export.bundle.slots import BLOCK
 
 layouts = st.builds(
     lambda kind, *fields: kind(*fields),
