@@ -1,25 +1,23 @@
 """Token classification: named stretches of a text, such as the people and places in it.
 
-Labels are IOB2 tags of words: ``B-PER`` begins a person, ``I-PER`` goes on with it, ``O`` is outside.
-Every token of a word learns its tag, so that serving needs no words: a text's answer is the spans that
-its tokens' tags make.
+Labels are IOB2 tags of words. Every token of a word learns its tag, so that serving needs no words: a
+text's answer is the spans that its tokens' tags make.
 """
 
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from .counted import CountedTask, joined, micro_f1, ratio, thirds
+from .iob2 import OUTSIDE, both_tags, entity_types, read_tags, stretches
 from .task import IGNORED, Example, Floats, LabelScores, Outputs, Result, Span, Tally
 
-OUTSIDE = "O"
 _WORD = re.compile("[^ ]+")
-_TAG = re.compile(r"O|[BI]-(\S+)")
 
 
 class Entity(NamedTuple):
@@ -69,17 +67,11 @@ class TokenClassification(CountedTask):
         words = len(text.split(" "))
         if len(tags) != words:
             raise ValueError(f"has {len(tags)} tags for {words} words; give each word one")
-        for tag in tags:
-            if not isinstance(tag, str) or not _TAG.fullmatch(tag):
-                raise ValueError(f"has the tag {tag!r:.60}; write O, B-TYPE or I-TYPE")
-        return tuple(
-            f"B-{tag[2:]}" if tag.startswith("I-") and before[2:] != tag[2:] else tag
-            for before, tag in zip((OUTSIDE, *tags), tags, strict=False)
-        )
+        return read_tags(tags)
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """O, then both tags of each type."""
-        return _both_tags(self.named(examples))
+        return both_tags(self.named(examples))
 
     def named(self, examples: Iterable[Example]) -> Iterator[str]:
         """The type of each entity."""
@@ -136,7 +128,7 @@ class TokenClassification(CountedTask):
                 OUTSIDE if token is None else labels[best[token]]
                 for token in _first_tokens(_stops(example), spans)
             ]
-            found, true = set(_stretches(guessed)), set(_stretches(_tags(example)))
+            found, true = set(stretches(guessed)), set(stretches(_tags(example)))
             for place, entities in enumerate((found & true, found, true)):
                 for kind, *_ in entities:
                     row[place, types[kind]] += 1
@@ -148,7 +140,7 @@ class TokenClassification(CountedTask):
         Outputs know more in one case: where an entity breaks off inside a word, and another of its type
         begins with the next word, an ``I-`` there joins the two, which are told apart in results.
         """
-        labels = _both_tags({*self.named(examples), *(one.label for result in results for one in result)})
+        labels = both_tags({*self.named(examples), *(one.label for result in results for one in result)})
         words = [self.words(example) for example in examples]
         tags = [_tags_of(result, spans) for result, spans in zip(results, words, strict=True)]
         outputs = [
@@ -197,20 +189,8 @@ class TokenClassification(CountedTask):
                 offsets[real[last]][1],
                 float(np.mean([scores[place] for place in real[first : last + 1]])),
             )
-            for kind, first, last in _stretches(tags)
+            for kind, first, last in stretches(tags)
         ]
-
-
-def entity_types(labels: Sequence[str]) -> Mapping[str, int]:
-    """The types in the order of the labels, each with its place."""
-    return {
-        kind: place for place, kind in enumerate(dict.fromkeys(tag[2:] for tag in labels if tag != OUTSIDE))
-    }
-
-
-def _both_tags(types: Iterable[str]) -> tuple[str, ...]:
-    """O, then both tags of each type."""
-    return (OUTSIDE, *(f"{place}-{kind}" for kind in sorted(set(types)) for place in "BI"))
 
 
 def _tags_of(entities: Iterable[Entity], words: Sequence[Span]) -> list[str]:
@@ -249,14 +229,3 @@ def _first_tokens(words: Sequence[int], offsets: Sequence[Span]) -> list[int | N
         if (word := _word_at(words, offsets[token])) is not None:
             first[word] = token
     return first
-
-
-def _stretches(tags: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """(type, first, last) of each entity; an ``I-`` that continues nothing begins one."""
-    kind, first = "", 0
-    for place, tag in enumerate((*tags, OUTSIDE)):
-        if kind and tag != f"I-{kind}":
-            yield kind, first, place - 1
-            kind = ""
-        if not kind and tag != OUTSIDE:
-            kind, first = tag[2:], place
