@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from strop.cli import main
+
+# How long an example takes is no fact about the code on a machine that does other things, too.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 WORDS = {
     "good": ("lovely", "superb", "charming", "brilliant", "delightful"),

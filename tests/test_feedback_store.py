@@ -27,7 +27,7 @@ def numbers(store: FeedbackStore) -> list[int]:
 text = st.one_of(st.none(), st.integers(0, 60_000).map(lambda size: "é" * size))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.lists(text, min_size=1, max_size=20), min_size=1, max_size=25))
 def test_the_file_never_grows_past_its_bound_and_the_newest_texts_are_in_it(
     batches: list[list[str | None]],

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.bench.config import BenchConfig
@@ -67,7 +67,6 @@ def test_a_counter_that_is_not_ours_to_read_is_named(tmp_path: Path) -> None:
     assert meters.missing[0].startswith(f"{file} can't be read: ")
 
 
-@settings(deadline=None)
 @given(st.integers(0, RANGE - 1), st.lists(st.integers(0, RANGE - 1), max_size=20))
 def test_a_counter_that_wraps_around_goes_on(
     tmp_path_factory: pytest.TempPathFactory, start: int, steps: Sequence[int]

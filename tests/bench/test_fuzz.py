@@ -19,7 +19,7 @@ from strop.bench.fuzz.verdict import FindingError, judge
 from strop.errors import InputError
 from strop.proto import open_inference_pb2 as oip
 
-SEEDS = settings(max_examples=200, deadline=None)
+SEEDS = settings(max_examples=200)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -69,7 +69,6 @@ def encoder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return TextEncoder(file, MAX_TOKENS)
 
 
-@settings(deadline=None)
 @given(
     wanted=st.lists(st.integers(5, MAX_TOKENS), min_size=1, max_size=20),
     parts=st.integers(1, 2),

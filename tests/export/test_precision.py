@@ -48,7 +48,7 @@ def test_a_form_is_valid_small_and_near_fp32_but_not_it(wide, random_sequences, 
 
 
 @pytest.mark.parametrize("name", INVARIANT)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     lengths=st.lists(st.integers(1, 40) | st.integers(1, 400), min_size=1, max_size=8),
     seed=st.integers(0, 2**32),

@@ -14,7 +14,7 @@ TASK = TASKS["question-answering"]
 TEXTS = st.text(min_size=1, max_size=150)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pairs=st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=4), limit=st.integers(16, 40))
 def test_a_bundle_reads_the_windows_that_were_learnt(tiny_encoder, pairs, limit):
     examples = [Example(question, (), context) for question, context in pairs]

@@ -20,7 +20,7 @@ MAY_ANSWER = {
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.DEADLINE_EXCEEDED,
 }
-FUZZ = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
 numbers = st.integers(-(2**63), 2**63 - 1)
 dimensions = st.integers(-1, 4) | numbers

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from strop.tasks import TASKS, Example
@@ -41,7 +41,6 @@ def _f1(truth: str, answer: str) -> float:
     return 2 * precision * recall / (precision + recall)
 
 
-@settings(deadline=None)
 @given(PHRASES, st.lists(PHRASES, max_size=3))
 def test_an_answer_is_scored_as_squads_script_does(answer: str, truths: list[str]) -> None:
     known = [truth for truth in truths if _normalised(truth)] or [""]

@@ -48,7 +48,7 @@ def test_stretches_cover_everything_and_any_overlap_lies_whole_in_one(
         assert first < other <= last < end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(question=TEXTS, context=TEXTS, limit=LIMITS)
 def test_every_token_of_a_context_is_in_a_window_with_its_characters(
     tokenizer: Any, question: str, context: str, limit: int
@@ -73,7 +73,7 @@ def test_every_token_of_a_context_is_in_a_window_with_its_characters(
     assert tokens == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(question=TEXTS, context=st.text(min_size=1, max_size=120), limit=LIMITS)
 def test_a_pair_that_fits_is_encoded_as_the_tokenizer_does(
     tokenizer: Any, question: str, context: str, limit: int
@@ -85,7 +85,7 @@ def test_a_pair_that_fits_is_encoded_as_the_tokenizer_does(
         assert (found[0].ids, found[0].type_ids) == (encoding.ids, encoding.type_ids)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     words=st.lists(st.text("abXé1😀", min_size=1, max_size=5), min_size=1, max_size=60),
     question=TEXTS,

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -25,7 +25,6 @@ def tokenizer(tiny_encoder: Path) -> PreTrainedTokenizerFast:
     return found
 
 
-@settings(deadline=None)
 @given(texts=texts)
 def test_a_hidden_token_leaves_the_others_as_they_are(
     tokenizer: PreTrainedTokenizerFast, texts: list[str]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from strop.errors import InputError
@@ -56,7 +56,6 @@ def test_a_baseline_takes_what_is_new_in_the_sentence_most_like_the_question() -
     assert found["never an answer"] == {"f1": pytest.approx(2 / 3), "exact_match": pytest.approx(2 / 3)}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40), st.text(min_size=1, max_size=60))
 @example("", ":?0")  # a sentence without words comes first
 def test_a_baseline_answers_any_question(question: str, context: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -34,7 +34,6 @@ def _write_csv(path: Path, rows: list[dict[str, str]], delimiter: str = ",") -> 
         table.writerows(rows)
 
 
-@settings(deadline=None)  # importing pyarrow takes a moment
 @given(ROWS)
 def test_any_text_survives_jsonl_csv_and_parquet(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
@@ -49,7 +48,6 @@ def test_any_text_survives_jsonl_csv_and_parquet(
         assert _read(path) == rows, path
 
 
-@settings(deadline=None)  # importing pyarrow takes a moment
 @given(st.lists(st.fixed_dictionaries({"text": LINE, "label": LINE}), min_size=1, max_size=5))
 def test_any_line_survives_tsv(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]]
@@ -65,7 +63,6 @@ def test_a_tsv_that_does_not_quote_keeps_its_quotes(tmp_path: Path) -> None:
     assert [row["text"] for row in _read(path)] == ['"Fine" he said', '"open', 'all "of" it']
 
 
-@settings(deadline=None)  # importing pyarrow takes a moment
 @given(
     st.lists(
         st.lists(st.tuples(WORD.filter(lambda word: word != "-DOCSTART-"), WORD), min_size=1),
@@ -185,7 +182,6 @@ def test_a_saved_folder_that_is_not_whole_is_refused(tmp_path: Path, state: byte
         _read(tmp_path)
 
 
-@settings(deadline=None)  # importing pyarrow takes a moment
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     folder = tmp_path_factory.mktemp("any")
