@@ -16,6 +16,7 @@ def bench(config: BenchConfig) -> None:
     SLO, and the price book says what that costs. With --against two servers take turns, and their
     ratio is told instead. The report is written as JSON, Markdown and one HTML page.
     """
+    # None of these at the top: the options' help must not wait for gRPC and numpy.
     if config.loadgen:
         from .loadgen import loadgen
 
@@ -24,7 +25,6 @@ def bench(config: BenchConfig) -> None:
         from .ab import ab
 
         return ab(config)
-    # Not at the top: the option's help must not wait for gRPC and numpy.
     from .benchmark import benchmark
 
     return benchmark(config)
@@ -36,6 +36,7 @@ def compare(config: CompareConfig) -> None:
 
     Reports from machines or tasks that are not alike are refused, unless told.
     """
+    # Not at the top, as above.
     from .comparison.compare import compare
 
     compare(config)
@@ -48,6 +49,7 @@ def gate(config: GateConfig) -> None:
     A line for each of these that got worse by more than allowed: the rate within the SLO, p99 at that
     rate, the task's first score, dollars on each machine.
     """
+    # Not at the top, as above.
     from .comparison.compare import gate
 
     gate(config)

@@ -31,6 +31,7 @@ def export(config: ExportConfig) -> None:
 
         capability = require_target(find(), config.compute_capability)
     share_cores()
+    # Not at the top: the options' help must not wait for torch.
     from .build import build
 
     console = Console()

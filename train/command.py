@@ -29,6 +29,7 @@ def train(config: TrainConfig) -> None:
     share_cores()
     out = console(quiet=not is_main())
     if config.check:
+        # Not at the top: the options' help must not wait for torch.
         from .check import check
 
         check(config, splits, out)

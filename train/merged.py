@@ -31,6 +31,7 @@ def merge(config: MergeConfig) -> None:
     with staged(config.out) as stage:
         run = Run.open(config.run)
         model = run.merged_model()
+        # Not at the top: the options' help must not wait for transformers.
         from transformers import AutoTokenizer
 
         model.save_pretrained(stage)

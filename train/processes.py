@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from strop.errors import InputError
 from strop.tasks import Task
 
+# torch is imported where it is needed: who is the main process is asked before it is loaded.
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 

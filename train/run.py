@@ -118,6 +118,7 @@ class Run:
 
         ``further`` adapters are added to the run's own, which counts ``own_weight`` times.
         """
+        # Not at the top: what a run says of itself is read without torch.
         from .weights import load_weights
 
         return load_weights(

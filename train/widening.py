@@ -10,12 +10,15 @@ from strop.tasks import Example
 
 from .additions import HELD_OUT, Addition, held_out_keys, key
 from .augmentation import KINDS
+from .augmentation.back_translation import BackTranslation
 from .augmentation.copies import copies_of, texts_of
+from .augmentation.thesaurus import find_synonyms
 from .augmentation.words import places, split
 from .config import TrainConfig
 from .continuing import Continued, replayed
 from .data.splits import Splits
 from .encoder import Encoder
+from .pseudo_labels import pseudo_labelled
 
 
 def widen(
@@ -49,8 +52,6 @@ def _copies(
         )
         yield _without(kind.name, copies, held_out)
     if config.back_translate:
-        from .augmentation.back_translation import BackTranslation
-
         translation = BackTranslation.open(*config.back_translate)
         if not config.check:
             yield _without("back-translation", translation.copies_of(splits.train), held_out)
@@ -58,8 +59,6 @@ def _copies(
 
 def _pseudo_labelled(config: TrainConfig, splits: Splits) -> Iterator[Addition]:
     if config.teacher and config.unlabelled:
-        from .pseudo_labels import pseudo_labelled
-
         found = pseudo_labelled(
             config.teacher,
             config.unlabelled,
@@ -83,8 +82,6 @@ def _synonyms(
     splits: Splits, encoder: Encoder, tokenizer: PreTrainedTokenizerFast
 ) -> Mapping[str, Sequence[str]]:
     """Of the words of the training texts."""
-    from .augmentation.thesaurus import find_synonyms
-
     model, _ = encoder.model(splits.task, splits.labels)
     texts = (text for example in splits.train for text in texts_of(example))
     words = {pieces[place] for pieces in map(split, texts) for place in places(pieces)}

@@ -72,6 +72,7 @@ def _session(bundle: Bundle, variant: Variant, feeds: Sequence[dict[str, NDArray
 
 
 def _eager(run: Run, sequences: Sequences) -> Compute:
+    # Not at the top: a box that measures needs torch for this contender alone.
     import torch
 
     torch.set_num_threads(THREADS)

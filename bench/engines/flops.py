@@ -20,6 +20,7 @@ class ModelSize:
     @classmethod
     def of(cls, model: "PreTrainedModel") -> "ModelSize":
         """That of a transformers model."""
+        # Not at the top: only a transformers model needs torch.
         from torch.nn import Linear
 
         encoder = model.base_model

@@ -25,6 +25,7 @@ from ..grid import Grid, grid_markdown, show_grid
 from ..written import check_folder, file_stem, to_json, write_files
 from .fuzzed import Fuzzed
 from .tally import CORPUS_FOLDER, TALLY_FILE
+from .wire import over_the_wire
 
 TargetName = Literal["requests", "files"]
 SCHEMA = "strop.bench-fuzz/1"
@@ -84,8 +85,6 @@ def fuzz(config: FuzzConfig | None = None) -> None:
             name: _fuzz_target(config, name, keep / name, console) for name in config.targets
         }
         if config.wire and "requests" in found:
-            from .wire import over_the_wire
-
             console.print("over the wire")
             inputs = [path.read_bytes() for path in sorted((keep / "requests" / CORPUS_FOLDER).iterdir())]
             found["wire"] = asyncio.run(over_the_wire(config.bundle, inputs, config.wire, config.seed))

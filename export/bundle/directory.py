@@ -111,6 +111,7 @@ def read_manifest(root: Path, public_key: Path | None = None) -> Manifest:
         raise InputError(f"{root} is not a bundle: {MANIFEST_FILE} is missing; run strop export")
     written = read_bounded(path, MANIFEST_BYTES)
     if public_key is not None:
+        # Not at the top: it needs an extra, strop[sign].
         from .signature import require_signature
 
         require_signature(root, written, public_key)

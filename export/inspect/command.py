@@ -35,6 +35,7 @@ def sign(config: SignConfig) -> None:
 
     Writes manifest.sig, the Ed25519 signature of the manifest, which holds every file's sha256.
     """
+    # Not at the top, as above; and signatures are an extra.
     from ..bundle import Bundle
     from ..bundle.manifest import MANIFEST_FILE, SIGNATURE_FILE
     from ..bundle.signature import sign

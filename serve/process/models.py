@@ -104,6 +104,7 @@ async def _recording(config: ServeConfig, metrics: Metrics) -> "AsyncIterator[Re
     if config.feedback is None:
         yield None
         return
+    # Not at the top: it needs an extra, strop[redact].
     from ..feedback.recorder import Recorder
 
     recorder = Recorder(config, FeedbackCounts(metrics.registry))

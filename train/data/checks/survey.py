@@ -46,6 +46,7 @@ class Survey:
         if entries.of_classes:
             findings += find_unlearnable(entries.usable)
         if entries.of_classes and odds is not None:
+            # Not at the top: it loads scikit-learn, for those who ask alone.
             from .suspects import find_suspects
 
             findings += find_suspects(entries.usable, odds)
@@ -107,6 +108,7 @@ def _lengths(entries: Entries, model: str | None, max_tokens: int) -> list[tuple
             measure(entries.usable, "words", words),
             measure(entries.usable, "characters", characters),
         ]
+    # Not at the top: only a model's tokens need transformers.
     from ...encoder import Encoder
 
     encoder = Encoder.open(model)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STATE_FILE = "state.json"
 BATCH_ROWS = 1024
 """What is in memory at a time as Python objects."""
+# pyarrow is imported where it is needed: most data are no Arrow, and it takes a moment.
 
 
 def read_parquet(path: Path) -> Iterator[Row]:

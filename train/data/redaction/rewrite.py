@@ -60,6 +60,7 @@ def _table(source: Path, target: Path, change: Change, rows: Iterator[Row], deli
 
 
 def _parquet(source: Path, target: Path, change: Change) -> None:
+    # Not at the top: most files are no Parquet.
     import pyarrow as pa
     from pyarrow import parquet
 
