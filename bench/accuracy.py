@@ -10,7 +10,7 @@ from strop.errors import InputError
 from strop.tasks import TASKS, Example, Result, Tally, Task
 
 MANIFEST_FILE = "manifest.json"
-SCHEMAS = ("strop.bundle/4", "strop.bundle/3")
+SCHEMAS = ("strop.bundle/5", "strop.bundle/4", "strop.bundle/3")
 
 
 class Answers:

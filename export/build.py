@@ -181,5 +181,6 @@ def _write_rest(
             },
             files={},
             profile=_profile(source, found[REFERENCE]),
+            pooling=source.task.pooling,
         ),
     )

@@ -50,9 +50,10 @@ def head_of(model: PreTrainedModel, task: Task) -> nn.Module:
     head = HEADS[task.head]
     if head.tells_tokens:
         return _vocabulary_head(model)
-    if task.per_token:
-        return model.get_submodule(head.modules[0]) if head.modules else nn.Identity()
-    return _text_head(model)
+    if task.pooling:
+        # Of the first tokens, [n, 1, hidden], only the dimension is too much.
+        return nn.Identity() if task.per_token else nn.Flatten()
+    return model.get_submodule(head.modules[0]) if task.per_token else _text_head(model)
 
 
 def _vocabulary_head(model: PreTrainedModel) -> nn.Module:

@@ -129,7 +129,7 @@ CASES = {
     "scores": Case("regression", scores, ("--pair-column", "text_pair")),
     "tags": Case("token-classification", tags),
     "searches": Case("sentence-embedding", searches),
-    "likenesses": Case("sentence-similarity", likenesses),
+    "likenesses": Case("sentence-similarity", likenesses, ("--pooling", "cls")),
     "answers": Case("question-answering", answers, ("--method", "full")),
 }
 
@@ -208,6 +208,7 @@ def test_the_bundle_has_the_score_of_the_run_and_its_int8_is_batch_invariant(run
     metric = run.task.metrics[0]
     fp32, int8 = bundle.manifest.variants
     assert bundle.manifest.task == run.task.name
+    assert bundle.task.pooling == run.task.pooling
     assert fp32.metrics[metric] == pytest.approx(run.metrics["test"][metric], abs=1e-6)
     assert int8.share_of_reference >= 0.5
     assert [variant.metrics["batch_difference"] for variant in (fp32, int8)] == [0, 0]
@@ -271,6 +272,8 @@ def test_the_open_protocol_answers_the_same(run, bundle, channel, expected):
         request.raw_input_contents.append(pack_bytes(text.encode() for text in column))
     stub = oip_grpc.GRPCInferenceServiceStub(channel)
     reply = stub.ModelInfer(request)
+    configured = stub.ModelConfig(oip.ModelConfigRequest(name="task")).config.parameters
+    assert configured["pooling"].string_value == (run.task.pooling or "")
     described = stub.ModelMetadata(oip.ModelMetadataRequest(name="task")).outputs
     for one, known in zip(reply.outputs, described, strict=True):
         assert [one.shape[0], *known.shape[1:]] == list(one.shape)
@@ -337,7 +340,7 @@ def test_a_query_shows_the_same_answer_on_both_apis(run, address, expected):
         entities = run.task.entities(outputs[0], split.offsets[0], run.labels)
         wanted = [f"{one.start}–{one.stop}" for one in entities]
     elif run.task.call == "Embed":
-        wanted = [f"{len(outputs[0])}", f"{np.linalg.norm(outputs[0]):.3f}"]
+        wanted = [f"{len(outputs[0])}", f"{np.linalg.norm(outputs[0]):.4f}"[:-1]]
     else:
         names = set(run.labels)
         labels = run.task.tensor("label", outputs, (), run.labels) if names != {"score"} else None

@@ -43,7 +43,7 @@ def score_baselines(
     make: Callable[..., Mapping[str, Any]] = _of_texts
     if task.windowed:
         make = _of_contexts
-    elif task.pooled:
+    elif task.pooling:
         make = _of_vectors
     elif task.per_token:
         make = _of_words

@@ -25,8 +25,12 @@ def train(config: TrainConfig) -> None:
         config = replace(config, resume=config.resume or is_begun(config.out))
     if is_main():
         refuse_occupied(config)
-    splits = load_splits(config.data, config.columns)
     share_cores()
+    if config.pooling == "auto" and config.columns.task.pooling:
+        from .pooling import pooling_of
+
+        config = replace(config, pooling=pooling_of(config))
+    splits = load_splits(config.data, config.columns)
     out = console(quiet=not is_main())
     if config.check:
         # Not at the top: the options' help must not wait for torch.

@@ -2,13 +2,13 @@
 
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from strop.errors import InputError
 from strop.options import require_at_least
-from strop.tasks import TASKS
+from strop.tasks import TASKS, Pooling
 
 from .augmentation.options import AugmentationOptions
 from .earlier import EarlierRunOptions
@@ -51,6 +51,10 @@ class BasicOptions:
     """The column with a second text, where the model is to judge two together."""
     label_column: str | None = None
     """The column with the label. Default: what the task calls it."""
+    pooling: Literal["auto"] | Pooling = "auto"
+    """What a text's vector is made of, where the answer is one: the mean of its tokens' states, or the
+    state of the first token, cls. auto is what the model's folder says as sentence-transformers writes
+    it, or else the mean. Keep to what the encoder was trained with: the other costs accuracy."""
     epochs: int = 3
     """Passes over the training split at most. More while the validation score still rises."""
     warmup_share: float = 0.06
@@ -101,7 +105,13 @@ class BasicOptions:
     @property
     def columns(self) -> Columns:
         """Which columns hold what, and the task."""
-        return Columns.of(self.task, text=self.text_column, label=self.label_column, pair=self.pair_column)
+        return Columns.of(
+            self.task,
+            text=self.text_column,
+            label=self.label_column,
+            pair=self.pair_column,
+            pooling=None if self.pooling == "auto" else self.pooling,
+        )
 
     @property
     def chosen_by(self) -> str:

@@ -126,6 +126,7 @@ def resolved(config: TrainConfig, base_model: str) -> dict[str, Any]:
         "learning_rate": config.peak_learning_rate,
         "threads": config.thread_count,
         "metric": config.chosen_by,
+        "pooling": config.columns.task.pooling,
         "space": {name.replace("-", "_"): list(values) for name, values in config.space.items()},
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from strop.errors import InputError
-from strop.tasks import TASKS, Example, Label, Task
+from strop.tasks import TASKS, Example, Label, Pooling, Task
 
 from .data.fields import value_of
 from .data.rows import read_rows
@@ -26,15 +26,26 @@ class Columns:
 
     @classmethod
     def of(
-        cls, task: str, *, text: str | None = None, label: str | None = None, pair: str | None = None
+        cls,
+        task: str,
+        *,
+        text: str | None = None,
+        label: str | None = None,
+        pair: str | None = None,
+        pooling: Pooling | None = None,
     ) -> Self:
         """The columns of a task, under its own names for those that are not given.
 
-        Raises ``InputError`` for an unknown task, one column in two places, or a pair it can't take.
+        Raises ``InputError`` for an unknown task, one column in two places, or a pair or a pooling that
+        it can't take.
         """
         found = TASKS.get(task)
         if found is None:
             raise InputError(f"--task {task} is not known; give one of {', '.join(TASKS)}")
+        try:
+            found = found.pooled_by(pooling)
+        except ValueError as error:
+            raise InputError(f"--pooling {pooling}: {error}") from error
         if pair is not None and not found.takes_pairs:
             raise InputError(f"--pair-column {pair}: {task} takes one text; leave it out")
         if label is not None and found.label_column is None:

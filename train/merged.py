@@ -26,7 +26,8 @@ class MergeConfig:
 def merge(config: MergeConfig) -> None:
     """Write a run's model, its adapter merged, and its tokenizer as a Hugging Face folder.
 
-    transformers' Auto classes load it, and strop train takes it as --model. fp32, and whole or not at all.
+    transformers' Auto classes load it, sentence-transformers where it makes vectors, and strop train takes
+    it as --model. fp32, and whole or not at all.
     """
     with staged(config.out) as stage:
         run = Run.open(config.run)
@@ -34,7 +35,11 @@ def merge(config: MergeConfig) -> None:
         # Not at the top: the options' help must not wait for transformers.
         from transformers import AutoTokenizer
 
+        from .pooling import write_pooling
+
         model.save_pretrained(stage)
+        if run.task.pooling:
+            write_pooling(stage, run.task.pooling, model.config.hidden_size)
         AutoTokenizer.from_pretrained(run.root / TOKENIZER_FOLDER).save_pretrained(stage)
     out = console()
     out.print(f"model: {config.out}")

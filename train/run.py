@@ -79,6 +79,7 @@ class Run:
             text=self.config["text_column"],
             label=self.config["label_column"],
             pair=self.config["pair_column"],
+            pooling=self.config.get("pooling"),
         )
 
     @property
@@ -95,6 +96,11 @@ class Run:
             raise InputError(
                 f"{option} {self.root} was trained for {self.task.name}, not {columns.task.name}; give a"
                 " run of the same task, or its --task"
+            )
+        if self.task.pooling != columns.task.pooling:
+            raise InputError(
+                f"{option} {self.root} was trained with --pooling {self.task.pooling}, not"
+                f" {columns.task.pooling}; leave out --pooling"
             )
         if (self.columns.pair is None) != (columns.pair is None):
             kinds = ("single texts", "pairs")

@@ -58,7 +58,7 @@ class Bundle:
     @property
     def task(self) -> Task:
         """What its outputs mean."""
-        return TASKS[self.manifest.task]
+        return TASKS[self.manifest.task].pooled_by(self.manifest.pooling)
 
     @property
     def reference(self) -> Variant:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from strop.errors import InputError
-from strop.tasks import TASKS
+from strop.tasks import TASKS, Pooling
 
 from .files import FileEntry
 from .layout import Layout
@@ -16,9 +16,10 @@ from .profile import Profile
 from .programs import PROGRAM_SUFFIX
 from .typed import build, parse
 
-SCHEMA = "strop.bundle/4"
-READABLE = (SCHEMA, "strop.bundle/3")
-"""One of the third schema has no ``profile``, and nothing else is different."""
+SCHEMA = "strop.bundle/5"
+READABLE = (SCHEMA, "strop.bundle/4", "strop.bundle/3")
+"""One of the fourth schema has no ``pooling``, one of the third no ``profile`` either, and nothing else is
+different."""
 MANIFEST_FILE = "manifest.json"
 SIGNATURE_FILE = "manifest.sig"
 TOKENIZER_FILE = "tokenizer.json"
@@ -101,6 +102,9 @@ class Manifest:
     """Every file but the manifest and its signature, by path relative to the bundle."""
     profile: Profile = field(default_factory=dict)
     """How the held-out texts and the fp32 reference's answers to them are spread, to tell drift by."""
+    pooling: Pooling | None = None
+    """What a text's vector is made of; None where answers are no vectors, and of an old bundle, whose are
+    means."""
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` naming the field that can't be so."""
@@ -108,6 +112,10 @@ class Manifest:
         require_name("version", self.version)
         if self.task not in TASKS:
             raise ValueError(f"its task is {self.task!r} and this Strop knows {', '.join(TASKS)}")
+        try:
+            TASKS[self.task].pooled_by(self.pooling)
+        except ValueError as error:
+            raise ValueError(f"pooling is {self.pooling!r}: {error}") from error
         if not 1 <= self.max_tokens <= MOST_TOKENS:
             raise ValueError(f"max_tokens is {self.max_tokens} and should be 1 to {MOST_TOKENS}")
         require_distinct("labels", self.labels)

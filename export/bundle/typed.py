@@ -4,7 +4,7 @@ import dataclasses
 import json
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -57,6 +57,9 @@ class _Builder:
         if origin in (types.UnionType, Union):
             (wanted,) = (one for one in inner if one is not types.NoneType)
             return None if value is None else self._value(wanted, value, where)
+        if origin is Literal:
+            _require(value in inner, where, " or ".join(inner), value)
+            return value
         if origin is tuple:
             return self._tuple(inner, value, where)
         if origin is Mapping:

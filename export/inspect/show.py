@@ -55,7 +55,7 @@ def show(bundle: Bundle, findings: Findings, engines: Sequence[EngineFinding], c
 def _summary(manifest: Manifest) -> dict[str, Any]:
     size = sum(entry.bytes for entry in manifest.files.values()) / 1e6
     return {
-        "task": manifest.task,
+        "task": f"{manifest.task}, pooling {manifest.pooling}" if manifest.pooling else manifest.task,
         "labels": manifest.labels,
         "limits": f"{manifest.max_tokens} tokens a text; the rest of a longer one is cut off",
         "default": manifest.default_variant,

@@ -47,6 +47,8 @@ def configuration(model: Model, rules: TokenRules) -> pb.ModelConfig:
         "vocabulary_size": rules.vocabulary_size,
         "pad_token_id": rules.pad_token_id,
     }
+    if model.task.pooling is not None:
+        facts["pooling"] = model.task.pooling
     if model.mask is not None:
         facts["mask_token"] = model.mask.name
     if model.upgrade is not None:

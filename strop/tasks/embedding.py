@@ -3,30 +3,42 @@
 import zlib
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import ClassVar, Self
 
 import numpy as np
 
-from .task import Example, Floats, Outputs, Span, Task
+from .task import Example, Floats, Outputs, Pooling, Span, Task
 
 ALIKE = 0.98
 """Two vectors are the same answer from this cosine on."""
 
 
 class EmbeddingTask(Task):
-    """The output is the mean of the states of a text's tokens, of any length: a cosine doesn't mind it.
+    """The output is a vector of the states of a text's tokens, of any length: a cosine doesn't mind it.
 
     An example is several texts, each embedded on its own.
     """
 
+    loss: ClassVar[str]
+    """What its heads are named after; there is one for each pooling."""
     one_choice = False
-    per_token = True
-    pooled = True
     several = True
     together = True
     rewording = "never"
     call = "Embed"
     tensors = MappingProxyType({"embedding": "FP32"})
     wide = ("embedding",)
+
+    def __init__(self, pooling: Pooling = "mean") -> None:
+        """Runs and bundles that don't say it are from when there was but the mean."""
+        self.pooling = pooling
+        # A first token is one of each text: the graph computes its last layer for no other.
+        self.per_token = pooling == "mean"
+        self.head = f"{self.loss}-{pooling}"
+
+    def pooled_by(self, pooling: Pooling | None) -> Self:
+        """See ``Task.pooled_by``."""
+        return self if pooling is None else type(self)(pooling)
 
     def labels(self, examples: Sequence[Example]) -> tuple[str, ...]:
         """One name for all of the vector: its dimensions have none."""
@@ -37,7 +49,7 @@ class EmbeddingTask(Task):
         return logits
 
     def of_input(self, rows: Floats) -> Floats:
-        """The mean over the tokens, [hidden]; summed token by token, the same whatever the batch."""
+        """Their mean over the tokens, [hidden]; summed token by token, the same whatever the batch."""
         return np.asarray(rows.mean(axis=0), dtype=np.float32)
 
     def tensor(

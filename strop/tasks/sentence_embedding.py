@@ -29,7 +29,7 @@ class SentenceEmbedding(EmbeddingTask):
     pair_column = "positive"
     label_column = "negative"
     label_optional = True
-    head = "contrast"
+    loss = "contrast"
     metrics = ("recall_at_1", "recall_at_5", "recall_at_10", "mrr")
 
     def read_label(self, value: object, text: str, pair: str | None) -> str:

@@ -20,7 +20,7 @@ class SentenceSimilarity(EmbeddingTask):
     )
     pair_column = "text_pair"
     label_column = "score"
-    head = "cosent"
+    loss = "cosent"
     metrics = ("spearman", "pearson")
 
     def read_label(self, value: object, text: str, pair: str | None) -> float:

@@ -21,6 +21,8 @@ IGNORED = -100
 """The target of a text or token that has no class: what torch's losses leave out. Of numbers it is NaN."""
 Result = Any
 """What a server tells of an example instead of outputs: labels with scores, a score, entities."""
+Pooling = Literal["mean", "cls"]
+"""What a text's vector is of the states of its tokens: their mean, or the first one's."""
 Span = tuple[int, int]
 """A stretch of a text: the first character, and the one after the last."""
 T = TypeVar("T")
@@ -82,14 +84,14 @@ class Task(ABC):
     """Whether a row may lack that column."""
     takes_pairs: ClassVar[bool] = True
     """Whether two texts may be judged together."""
-    head: ClassVar[str]
+    head: str
     """The name in ``strop.train.heads`` of what stands on the encoder."""
     one_choice: ClassVar[bool] = True
     """Whether an output is the probabilities of one choice, which add up to 1."""
-    per_token: ClassVar[bool] = False
+    per_token: bool = False
     """Whether a graph has an output for each token; ``of_input`` may make one of them."""
-    pooled: ClassVar[bool] = False
-    """Whether ``of_input`` makes one output, [outputs], of those of an input's tokens."""
+    pooling: Pooling | None = None
+    """How an input's tokens become its vector, of a task whose output is one."""
     several: ClassVar[bool] = False
     """Whether an example may be more than one input. ``tally`` is then given, for each example, the
     list of its outputs and the list of their offsets."""
@@ -128,7 +130,16 @@ class Task(ABC):
     @property
     def reads_offsets(self) -> bool:
         """Whether an answer needs to know where in the text its tokens stand."""
-        return self.per_token and not self.pooled
+        return self.per_token and self.pooling is None
+
+    def pooled_by(self, pooling: Pooling | None) -> "Task":
+        """The same question, with vectors made in that way; as it is for None.
+
+        Raises ``ValueError`` with the fix if its output is no vector.
+        """
+        if pooling is not None:
+            raise ValueError(f"{self.name} makes no vectors; leave it out")
+        return self
 
     def read_text(self, value: object) -> str:
         """A text as it stands in a row; ``ValueError`` says what is wrong with it and what to do."""

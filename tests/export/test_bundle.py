@@ -96,6 +96,8 @@ def test_a_folder_without_a_manifest_is_no_bundle(tmp_path):
         ({"schema": "strop.bundle/9"}, "its schema is 'strop.bundle/9'"),
         ({"files": {"../secret": {"sha256": "", "bytes": 0}}}, "lies outside the bundle"),
         ({"colour": "red"}, "colour"),
+        ({"pooling": "cls"}, "pooling is 'cls': text-classification makes no vectors"),
+        ({"pooling": "max"}, "pooling is 'max' and should be mean or cls"),
         (
             {"variants": [asdict(VARIANT)]},
             "layout's kind is None and this Strop reads packed, padded, masked",
@@ -109,12 +111,16 @@ def test_a_manifest_that_says_something_else_is_refused(bundle, change, message)
         Bundle.open(bundle)
 
 
-def test_a_bundle_of_the_last_schema_has_no_profile_and_is_read_all_the_same(bundle):
+@pytest.mark.parametrize(
+    ("schema", "lacking"), [("strop.bundle/3", ("profile", "pooling")), ("strop.bundle/4", ("pooling",))]
+)
+def test_a_bundle_of_an_older_schema_lacks_some_fields_and_is_read_all_the_same(bundle, schema, lacking):
     path = bundle / "manifest.json"
-    fields = json.loads(path.read_text())
-    del fields["profile"]
-    path.write_text(json.dumps(fields | {"schema": "strop.bundle/3"}))
-    assert Bundle.open(bundle).manifest.profile == {}
+    fields = json.loads(path.read_text()) | {"schema": schema, "task": "sentence-embedding"}
+    path.write_text(json.dumps({name: value for name, value in fields.items() if name not in lacking}))
+    opened = Bundle.open(bundle)
+    assert opened.manifest.profile == {}
+    assert opened.task.pooling == "mean"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "strop.bundle/2"}', "null"])

@@ -37,6 +37,8 @@ CONFIGS = {
         **SIZE, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64
     ),
 }
+POOLINGS = {"bert": "cls", "electra": "cls"}
+"""The others' vectors are means."""
 LENGTHS = (5, 17, 9, 30)
 
 
@@ -71,22 +73,27 @@ def test_packed_graph_and_program_answer_as_the_model_does_one_text_at_a_time(
 @pytest.mark.parametrize("name", CONFIGS)
 def test_a_texts_vector_is_the_same_alone_and_in_a_batch(name, make_encoder, tmp_path):
     make_encoder(tmp_path, name)
-    model, untrained = Encoder.open(str(tmp_path)).model(VECTORS, ("embedding",), attention="eager")
+    pooling = POOLINGS.get(name, "mean")
+    task = VECTORS.pooled_by(pooling)
+    model, untrained = Encoder.open(str(tmp_path)).model(task, ("embedding",), attention="eager")
     assert not untrained
     assert not [part for part, _ in model.named_parameters() if "pooler" in part]
     random = np.random.default_rng(0)
     sequences = [random.integers(4, 90, length) for length in (5, 17, 9, 30)]
     layout, path = packed_layout(model), tmp_path / "model.onnx"
-    export_graph(model.eval(), VECTORS, layout, sequences[:1], path)
+    export_graph(model.eval(), task, layout, sequences[:1], path)
     session = Session(path)
     assert session.width == 32
-    together = outputs(session, layout, VECTORS, sequences)
-    for ids, vector in zip(sequences, together, strict=True):
-        (alone,) = outputs(session, layout, VECTORS, [ids])
+    together = outputs(session, layout, task, sequences)
+    padded = outputs(session, layout.padded(), task, sequences)
+    for ids, vector, in_rectangle in zip(sequences, together, padded, strict=True):
+        (alone,) = outputs(session, layout, task, [ids])
         assert np.array_equal(alone, vector)
         with torch.no_grad():
-            states = model(torch.from_numpy(ids)[None]).last_hidden_state
-        np.testing.assert_allclose(vector, states[0].mean(dim=0), atol=1e-4)
+            (states,) = model(torch.from_numpy(ids)[None]).last_hidden_state
+        wanted = states[0] if pooling == "cls" else states.mean(dim=0)
+        np.testing.assert_allclose(vector, wanted, atol=1e-4)
+        np.testing.assert_allclose(in_rectangle, wanted, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -69,9 +69,10 @@ def test_half_precision_answers_nearly_the_same_and_leaves_the_model_as_it_was(
     np.testing.assert_allclose(found, wanted, atol=0.05)
 
 
-def test_the_program_tells_vectors_of_pairs_too(make_encoder, tmp_path):
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_the_program_tells_vectors_of_pairs_too(make_encoder, tmp_path, pooling):
     make_encoder(tmp_path, "bert")
-    task = TASKS["sentence-embedding"]
+    task = TASKS["sentence-embedding"].pooled_by(pooling)
     model, _ = Encoder.open(str(tmp_path)).model(task, ("embedding",), attention="eager")
     random = np.random.default_rng(0)
     sequences = [
@@ -83,8 +84,9 @@ def test_the_program_tells_vectors_of_pairs_too(make_encoder, tmp_path):
     for ids, vector in zip(sequences, told(open_runner(path), layout, task, sequences), strict=True):
         tokens, types = torch.from_numpy(ids).T
         with torch.no_grad():
-            states = model(tokens[None], token_type_ids=types[None]).last_hidden_state
-        np.testing.assert_allclose(vector, states[0].mean(dim=0), atol=1e-4)
+            (states,) = model(tokens[None], token_type_ids=types[None]).last_hidden_state
+        wanted = states[0] if pooling == "cls" else states.mean(dim=0)
+        np.testing.assert_allclose(vector, wanted, atol=1e-4)
 
 
 def test_the_program_tells_the_words_at_masks(make_encoder, tmp_path):

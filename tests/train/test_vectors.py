@@ -26,7 +26,7 @@ from strop.train.predict import predict
 from strop.train.processes import require_company
 from strop.train.weights import load_to_score, save_weights, trainable
 
-CONTRAST, COSENT = HEADS["contrast"], HEADS["cosent"]
+CONTRAST, COSENT = HEADS["contrast-mean"], HEADS["cosent-mean"]
 SEARCH, ALIKE = TASKS["sentence-embedding"], TASKS["sentence-similarity"]
 texts = st.sampled_from("abcde")
 NO_TARGET = math.nan
@@ -95,6 +95,8 @@ def test_padding_and_virtual_tokens_are_not_part_of_a_texts_vector() -> None:
     states = torch.randn((2, 5, 4))  # two virtual tokens, then three places
     found = CONTRAST.logits(SimpleNamespace(last_hidden_state=states), mask)
     assert torch.allclose(found, torch.stack([states[0, 2:].mean(dim=0), states[1, 2]]))
+    first = HEADS["cosent-cls"].logits(SimpleNamespace(last_hidden_state=states), mask)
+    assert torch.equal(first, states[:, 2])
 
 
 @pytest.mark.parametrize("method", METHODS)

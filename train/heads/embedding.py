@@ -1,14 +1,15 @@
-"""Heads that make a vector of a text, the mean of its tokens' states, and bring vectors together."""
+"""Heads that make a vector of the states of a text's tokens, and bring vectors together."""
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 from transformers import MODEL_MAPPING, PretrainedConfig
 
+from strop.tasks import Pooling
 from strop.tasks.sentence_embedding import ANCHOR, NEGATIVE, POSITIVE
 
 from .head import Head, labelled
@@ -17,27 +18,34 @@ SCALE = 20.0
 """What cosines are multiplied with before a softmax, the inverse of its temperature."""
 
 
-class _MeanPooling(Head):
+class _Pooled(Head):
     """Nothing is added to the encoder."""
 
+    loss_name: ClassVar[str]
     model_class = "AutoModel"
     adapter_type = "FEATURE_EXTRACTION"
     modules = ()
 
+    def __init__(self, pooling: Pooling) -> None:
+        self.name = f"{self.loss_name}-{pooling}"
+        self._pooling = pooling
+
     def model_options(self, config: PretrainedConfig) -> Mapping[str, Any]:
-        """Without the layer that some families pool the first token by: it would never be trained."""
+        """Without the layer that some families put on the first token: sentence encoders don't use it."""
         takes = inspect.signature(MODEL_MAPPING[type(config)]).parameters  # type: ignore[arg-type]
         return {"add_pooling_layer": False} if "add_pooling_layer" in takes else {}
 
     def logits(self, outputs: Any, mask: Tensor) -> Tensor:
-        """The mean [n, hidden] over the real tokens, fp32; virtual tokens before the text don't count."""
-        states = outputs.last_hidden_state[:, -mask.shape[1] :].float()
+        """Vectors [n, hidden] of the real tokens, fp32; virtual ones before the text don't count."""
+        states: Tensor = outputs.last_hidden_state[:, -mask.shape[1] :].float()
+        if self._pooling == "cls":
+            return states[:, 0]
         real = mask.unsqueeze(2).to(states.dtype)
         mean: Tensor = (states * real).sum(dim=1) / real.sum(dim=1)
         return mean
 
 
-class Contrast(_MeanPooling):
+class Contrast(_Pooled):
     """InfoNCE: the cross-entropy of an anchor's positive among the texts of the batch, in nats.
 
     Over the cosines times ``SCALE``, with the positives of the other anchors and all hard negatives as
@@ -45,7 +53,7 @@ class Contrast(_MeanPooling):
     2018; Henderson et al., "Efficient Natural Language Response Suggestion for Smart Reply", 2017).
     """
 
-    name = "contrast"
+    loss_name = "contrast"
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Of vectors [n, hidden], and the role and fingerprint of each text [n, 2].
@@ -69,14 +77,14 @@ class Contrast(_MeanPooling):
         return cross_entropy(similar.masked_fill(right, -torch.inf), own)
 
 
-class Cosent(_MeanPooling):
+class Cosent(_Pooled):
     """CoSENT: of any two pairs of texts, the one with the higher score is to have the higher cosine.
 
     ln(1 + Σ exp(λ (cosⱼ − cosᵢ))) over the pairs i, j of the batch with yᵢ > yⱼ, λ = ``SCALE`` (Su,
     "CoSENT: A more efficient sentence vector scheme than Sentence-BERT", 2022).
     """
 
-    name = "cosent"
+    loss_name = "cosent"
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Of vectors [n, hidden] and scores [n]; a score is that of an input and of the next one."""

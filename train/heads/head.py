@@ -16,7 +16,7 @@ from ..batches import EncodedSplit
 class Head(ABC):
     """One kind of layer on top of an encoder."""
 
-    name: ClassVar[str]
+    name: str
     """What a task calls it by."""
     model_class: ClassVar[str]
     """transformers' class of encoder and head."""
