@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Self, cast
 
@@ -12,12 +12,13 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from strop.errors import InputError
 from strop.tasks import Example, Task, by_example
-from strop.train.batches import EncodedSplit, Item, Row, rows_of
+from strop.train.batches import Item, Row, rows_of
 from strop.train.encoder import tells_pairs_apart
 from strop.train.encoding import encode
 from strop.train.examples import read_unlabelled
 from strop.train.heads import HEADS
 from strop.train.on_demand import Spooled
+from strop.train.preprocessing import Preprocessing
 
 from .bundle import BATCH_TOKENS, Layout, Text, TextEncoder, count_windows
 from .config import ExportConfig
@@ -77,23 +78,12 @@ class Source:
             if name != "train"
         }
         _require_questions(run, held_out)
-
-        def learnt(examples: Sequence[Example], *, labelled: bool) -> EncodedSplit:
-            return encode(
-                examples,
-                tokenizer,
-                run.task,
-                run.labels,
-                run.max_tokens,
-                token_types=token_types,
-                labelled=labelled,
-            )
-
-        train = learnt(splits.train, labelled=True)
+        preprocessing = Preprocessing(tokenizer, run.task, run.labels, run.max_tokens, token_types)
+        train = encode(splits.train, preprocessing)
         labelled = rows_of(train.items, train.counts, run.task)
         lessons: Sequence[Row] = labelled
         if config.unlabelled:
-            further = learnt(read_unlabelled(config.unlabelled), labelled=False)
+            further = encode(read_unlabelled(config.unlabelled), replace(preprocessing, labelled=False))
             lessons = Spooled(chain(labelled, ((item,) for item in further.items)))
         count = min(config.calibration_texts, len(train.items))
         drawn = random.Random(config.seed).sample(range(len(train.items)), count)

@@ -27,6 +27,7 @@ from strop.tasks.embedding import unit
 from strop.train.batches import EncodedSplit
 from strop.train.encoder import tells_pairs_apart
 from strop.train.predict import predict
+from strop.train.preprocessing import Preprocessing
 from strop.train.run import Run
 
 COUNT = 288
@@ -186,13 +187,9 @@ def expected(run):
 
     tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
     model = run.merged_model()
+    types = tells_pairs_apart(model.config)
     split = EncodedSplit.of(
-        run.splits().test,
-        tokenizer,
-        run.task,
-        run.labels,
-        run.max_tokens,
-        token_types=tells_pairs_apart(model.config),
+        run.splits().test, Preprocessing(tokenizer, run.task, run.labels, run.max_tokens, types)
     )
     return predict(model, split.items, run.task, tokenizer.pad_token_id), split
 

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
-from transformers import PreTrainedTokenizerFast
 
 from strop.tasks import IGNORED, Example, Outputs, Span, Task
 from strop.tasks.windows import windows
 
 from .on_demand import Grouped, Picked, Spooled
+from .preprocessing import Preprocessing
 from .scores import Scores
 
 
@@ -55,26 +55,13 @@ class EncodedSplit:
     """What becomes of an item in each epoch that it is learnt in, if not always the same."""
 
     @classmethod
-    def of(
-        cls,
-        examples: Sequence[Example],
-        tokenizer: PreTrainedTokenizerFast,
-        task: Task,
-        labels: Sequence[str],
-        max_tokens: int,
-        *,
-        token_types: bool = False,
-        labelled: bool = True,
-    ) -> Self:
-        """Encode examples, cutting off what is longer than ``max_tokens`` unless the task has windows.
-
-        ``token_types`` says of each token of a pair which text it is of, for a model that asks. Of what is
-        not ``labelled`` an item has the target that says so.
-        """
+    def of(cls, examples: Sequence[Example], preprocessing: Preprocessing) -> Self:
+        """Encode examples in memory."""
+        task, max_tokens = preprocessing.task, preprocessing.max_tokens
         each = [task.inputs(example) for example in examples]
         inputs = [one for some in each for one in some]
         pairs = [one.pair for one in inputs if one.pair is not None]
-        encodings = tokenizer(
+        encodings = preprocessing.tokenizer(
             [one.text for one in inputs],
             pairs or None,
             truncation=not task.windowed,
@@ -90,9 +77,8 @@ class EncodedSplit:
             counts.append(len(found))
             for tokens in found:
                 spans = tokens.offsets
-                target = task.target(one, spans, labels) if labelled else task.no_target(spans, labels)
-                item = Item(input_ids=tokens.ids, labels=target)
-                if pairs and token_types:
+                item = Item(input_ids=tokens.ids, labels=preprocessing.target(one, spans))
+                if pairs and preprocessing.token_types:
                     item["token_type_ids"] = tokens.type_ids
                 items.append(item)
                 offsets.append(spans)

@@ -64,10 +64,10 @@ def finish(
     ``started`` is when, by the monotonic clock; ``further`` facts join the record.
     """
     console(stderr=True).print("scoring the validation and test splits, and baselines")
-    ready.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
+    ready.preprocessing.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     keep_beginnings(draft, config, splits, ready)
     finished = load_to_score(draft.root, ready.encoder.name, splits.task, ready.labels, config.method)
-    judged = FinishedModel(finished, ready.tokenizer, splits.task, ready.labels, config.max_tokens)
+    judged = FinishedModel(finished, ready.preprocessing)
     report = _report(config, splits, ready, judged, trained.cost)
     _draw(draft, report, ready.labels, trained.history)
     draft.finish(

@@ -6,7 +6,7 @@ from itertools import chain
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel, PreTrainedTokenizerFast, set_seed
+from transformers import PreTrainedModel, set_seed
 
 from strop.tasks import Task
 
@@ -23,6 +23,7 @@ from .heads import HEADS
 from .loop import steps_per_epoch
 from .losses.objective import Objective, make_objective
 from .on_demand import Spooled
+from .preprocessing import Preprocessing
 from .processes import require_company, require_one_gpu_each
 from .run import Run
 from .weights import trainable
@@ -34,9 +35,7 @@ class Prepared:
     """What is trained, on what."""
 
     encoder: Encoder
-    tokenizer: PreTrainedTokenizerFast
-    labels: Sequence[str]
-    """The names of the model's outputs."""
+    preprocessing: Preprocessing
     additions: Sequence[Addition]
     """What the training split was widened by."""
     encoded: Mapping[str, EncodedSplit]
@@ -47,6 +46,11 @@ class Prepared:
     """Of the optimiser, unless training stops early."""
     warnings: tuple[str, ...]
     """What will make a score too good."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The names of the model's outputs."""
+        return self.preprocessing.labels
 
 
 def prepare(config: TrainConfig, splits: Splits) -> Prepared:
@@ -70,17 +74,10 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
     added = [example for addition in additions for example in addition.examples]
     widened = Spooled(chain(splits.train, added)) if added else splits.train
     parts = {**splits.parts, "train": widened}
-    encoded = {
-        name: encode(
-            part,
-            tokenizer,
-            splits.task,
-            labels,
-            config.max_tokens,
-            token_types=tells_pairs_apart(encoder.config),
-        )
-        for name, part in parts.items()
-    }
+    preprocessing = Preprocessing(
+        tokenizer, splits.task, labels, config.max_tokens, tells_pairs_apart(encoder.config)
+    )
+    encoded = {name: encode(part, preprocessing) for name, part in parts.items()}
     rows = rows_of(encoded["train"].items, encoded["train"].counts, splits.task)
     steps = config.epochs * steps_per_epoch(len(rows), config)
     warnings = tuple(leaks(encoder, splits)) if isinstance(encoder, Continued) else ()
@@ -92,7 +89,7 @@ def prepare(config: TrainConfig, splits: Splits) -> Prepared:
         (item["labels"] for item in encoded["train"].items),
         len(labels),
     )
-    return Prepared(encoder, tokenizer, labels, additions, encoded, model, objective, steps, warnings)
+    return Prepared(encoder, preprocessing, additions, encoded, model, objective, steps, warnings)
 
 
 def _beginning(config: TrainConfig, task: Task) -> Encoder:

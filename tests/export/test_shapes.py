@@ -17,6 +17,7 @@ from strop.export.shapes.anatomy import anatomy
 from strop.tasks import IGNORED, TASKS
 from strop.train.batches import EncodedSplit, Item
 from strop.train.encoder import Encoder
+from strop.train.preprocessing import Preprocessing
 from strop.train.run import Run
 
 TASK = TASKS["text-classification"]
@@ -111,7 +112,7 @@ def test_a_taught_model_answers_like_its_teacher_again(tiny_run, labelled):
     model, splits = run.merged_model(), run.splits()
     tokenizer = AutoTokenizer.from_pretrained(run.tokenizer_file.parent)
     train, test = (
-        EncodedSplit.of(part, tokenizer, TASK, run.labels, run.max_tokens).items
+        EncodedSplit.of(part, Preprocessing(tokenizer, TASK, run.labels, run.max_tokens)).items
         for part in (splits.train, splits.test)
     )
     student, kept = cut(

@@ -9,6 +9,7 @@ from strop.export.bundle import GoldenExample, TextEncoder, count_windows
 from strop.export.bundle.golden import read_golden, write_golden
 from strop.tasks import TASKS, Example
 from strop.train.batches import EncodedSplit
+from strop.train.preprocessing import Preprocessing
 
 TASK = TASKS["question-answering"]
 TEXTS = st.text(min_size=1, max_size=150)
@@ -20,7 +21,7 @@ def test_a_bundle_reads_the_windows_that_were_learnt(tiny_encoder, pairs, limit)
     examples = [Example(question, (), context) for question, context in pairs]
     labels = TASK.labels(examples)
     tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
-    split = EncodedSplit.of(examples, tokenizer, TASK, labels, limit, token_types=True)
+    split = EncodedSplit.of(examples, Preprocessing(tokenizer, TASK, labels, limit, token_types=True))
     encoder = TextEncoder(
         tiny_encoder / "tokenizer.json", limit, offsets=True, token_types=True, windowed=True
     )

@@ -27,6 +27,7 @@ from strop.train.examples import Columns, read_examples
 from strop.train.heads import HEADS, logits_of
 from strop.train.merged import MergeConfig, merge
 from strop.train.predict import predict
+from strop.train.preprocessing import Preprocessing
 from strop.train.run import Run
 
 TASK = TASKS["text-generation"]
@@ -67,7 +68,7 @@ def run(data: Path, tiny_decoder: Path, tmp_path_factory: pytest.TempPathFactory
 
 def _learnt(tokenizer: PreTrainedTokenizerFast, example: Example, max_tokens: int = 256) -> list[str]:
     """What follows the tokens that have a label, each stretch decoded."""
-    (item,) = HEAD.encode([example], tokenizer, TASK, (), max_tokens).items
+    (item,) = HEAD.encode([example], Preprocessing(tokenizer, TASK, (), max_tokens)).items
     ids, labels = item["input_ids"], item["labels"]
     assert len(ids) == len(labels)
     assert labels[-1] == IGNORED
@@ -114,8 +115,10 @@ def test_messages_may_have_a_system_prompt_and_end_with_a_question(
 
 
 def test_what_is_too_long_loses_its_end(tokenizer: PreTrainedTokenizerFast) -> None:
-    whole = HEAD.encode([Example("the film", "was a story")], tokenizer, TASK, (), 99).items[0]
-    cut = HEAD.encode([Example("the film", "was a story")], tokenizer, TASK, (), 10).items[0]
+    examples = [Example("the film", "was a story")]
+    whole, cut = (
+        HEAD.encode(examples, Preprocessing(tokenizer, TASK, (), limit)).items[0] for limit in (99, 10)
+    )
     assert cut["input_ids"] == whole["input_ids"][:10]
 
 
@@ -129,7 +132,7 @@ def test_a_tokenizer_without_a_template_gets_the_plain_one(
     plain.eos_token = None
     plain.chat_template = None
     with pytest.raises(InputError, match="neither a chat template nor an end-of-text token"):
-        HEAD.encode([Example("who", "he")], plain, TASK, (), 99)
+        HEAD.encode([Example("who", "he")], Preprocessing(plain, TASK, (), 99))
 
 
 def test_a_template_that_drops_what_it_wrote_before_teaches_the_last_reply(
@@ -188,7 +191,7 @@ def _batch(tokenizer: PreTrainedTokenizerFast) -> tuple[EncodedSplit, dict[str, 
         Example("so", "it is"),
         Example(TASK.read_text(["is it", "the film", "and", "awful so so"]), None),
     ]
-    split = HEAD.encode(examples, tokenizer, TASK, (), 64)
+    split = HEAD.encode(examples, Preprocessing(tokenizer, TASK, (), 64))
     return split, Collator(0)([(item,) for item in split.items])
 
 
@@ -238,7 +241,7 @@ def test_a_batch_without_a_label_costs_nothing(tiny_decoder: Path) -> None:
 
 def test_exact_matches_are_those_of_greedy_generation(run: Run, tokenizer: PreTrainedTokenizerFast) -> None:
     model = run.merged_model()
-    split = HEAD.encode(run.splits().test, tokenizer, TASK, (), run.max_tokens)
+    split = HEAD.encode(run.splits().test, Preprocessing(tokenizer, TASK, (), run.max_tokens))
     found = [bool(row[3]) for row in predict(model, split.items, TASK, 0)]
     for example, exact in zip(split.examples, found, strict=True):
         asked = tokenizer.apply_chat_template(

@@ -33,6 +33,7 @@ from strop.train.losses.objective import own_objective
 from strop.train.masking import Masking
 from strop.train.merged import MergeConfig, merge
 from strop.train.predict import predict
+from strop.train.preprocessing import Preprocessing
 from strop.train.run import Run
 from strop.train.weights import load_to_score, save_weights, trainable
 
@@ -156,7 +157,7 @@ def _model_and_batch(encoder: Path) -> tuple[Any, EncodedSplit, dict[str, Tensor
     opened = Encoder.open(str(encoder), TASK)
     model, _ = opened.model(TASK, ())
     examples = [Example(text, None) for text in ("the film was so superb and it was a story", "a", "✨")]
-    split = HEAD.encode(examples, opened.tokenizer(), TASK, (), 32)
+    split = HEAD.encode(examples, Preprocessing(opened.tokenizer(), TASK, (), 32))
     batch = Collator(PAD)([(item,) for item in split.items])
     return model.train(False).requires_grad_(False), split, batch
 
@@ -234,7 +235,7 @@ def test_an_interrupted_run_goes_on_with_the_same_tokens_hidden(
 ) -> None:
     config = _config(tiny_data, encoder, tmp_path / "run", epochs=2, batch_size=4, patience=9)
     examples = read_examples(tiny_data / "train.jsonl", config.columns)[:24]
-    split = HEAD.encode(examples, tokenizer, TASK, (), 32)
+    split = HEAD.encode(examples, Preprocessing(tokenizer, TASK, (), 32))
     calls = count()
 
     def watched(item: Item, random: np.random.Generator) -> Item:
@@ -265,7 +266,7 @@ def test_a_run_learns_and_says_what_the_most_frequent_token_would_get(run: Run) 
 
 def test_the_frequency_of_tokens_is_counted_with_what_is_hidden(tokenizer: PreTrainedTokenizerFast) -> None:
     train, held_out = (
-        HEAD.encode([Example(text, None) for text in some], tokenizer, TASK, (), 32)
+        HEAD.encode([Example(text, None) for text in some], Preprocessing(tokenizer, TASK, (), 32))
         for some in (["film film film story", "film"], ["film", "story", "✨"])
     )
     counts = token_frequencies(train, held_out, len(tokenizer))

@@ -119,16 +119,17 @@ from transformers import AutoTokenizer
 from strop.tasks import TASKS
 from strop.train.data.splits import load_splits
 from strop.train.encoding import encode
+from strop.train.preprocessing import Preprocessing
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 data, tokenizer = Path(sys.argv[1]), AutoTokenizer.from_pretrained(sys.argv[2])
 task = TASKS["text-classification"]
-encode(load_splits(data / "few").test, tokenizer, task, ("a", "b"), 256)
+encode(load_splits(data / "few").test, Preprocessing(tokenizer, task, ("a", "b"), 256))
 before = peak()
 splits = load_splits(data / "many")
-encoded = encode(splits.train, tokenizer, task, splits.labels, 256)
+encoded = encode(splits.train, Preprocessing(tokenizer, task, splits.labels, 256))
 assert len(encoded.items) == len(splits.train)
 print(peak() - before)
 """

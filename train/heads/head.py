@@ -11,6 +11,7 @@ from transformers import PretrainedConfig, PreTrainedTokenizerFast
 from strop.tasks import IGNORED, Example, Floats, Task
 
 from ..batches import EncodedSplit
+from ..preprocessing import Preprocessing
 
 
 class Head(ABC):
@@ -48,21 +49,9 @@ class Head(ABC):
         """What its model class is to be loaded with besides."""
         return {}
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: PreTrainedTokenizerFast,
-        task: Task,
-        labels: Sequence[str],
-        max_tokens: int,
-        *,
-        token_types: bool = False,
-        labelled: bool = True,
-    ) -> EncodedSplit:
+    def encode(self, examples: Sequence[Example], preprocessing: Preprocessing) -> EncodedSplit:
         """The examples of a split as items; see ``EncodedSplit.of``."""
-        return EncodedSplit.of(
-            examples, tokenizer, task, labels, max_tokens, token_types=token_types, labelled=labelled
-        )
+        return EncodedSplit.of(examples, preprocessing)
 
     def questions(
         self, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast, max_tokens: int

@@ -18,6 +18,7 @@ from ..batches import EncodedSplit, Item
 from ..chat import give_template, render
 from ..cloze import hide
 from ..masking import Masking
+from ..preprocessing import Preprocessing
 from .head import Head, labelled, logits_of
 
 
@@ -73,23 +74,14 @@ class CausalLM(LanguageHead):
     # Nothing is generated, so keys and values are not kept.
     options = MappingProxyType({"use_cache": False})
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: PreTrainedTokenizerFast,
-        task: Task,
-        labels: Sequence[str],
-        max_tokens: int,
-        *,
-        token_types: bool = False,
-        labelled: bool = True,
-    ) -> EncodedSplit:
+    def encode(self, examples: Sequence[Example], preprocessing: Preprocessing) -> EncodedSplit:
         """Conversations as the tokenizer's chat template writes them, their ends cut off where they are
         longer than ``max_tokens``; the label of a token is the next one where that is of a reply.
 
         A tokenizer without a template is given ``PLAIN_TEMPLATE``. Raises ``InputError`` where a template
         doesn't take a conversation.
         """
+        tokenizer, task = preprocessing.tokenizer, preprocessing.task
         assert isinstance(task, CausalLMTask)  # noqa: S101
         give_template(tokenizer)
         chats = [render(tokenizer, task.messages(example)) for example in examples]
@@ -97,7 +89,7 @@ class CausalLM(LanguageHead):
             [chat.text for chat in chats],
             add_special_tokens=False,  # the template writes them
             truncation=True,
-            max_length=max_tokens,
+            max_length=preprocessing.max_tokens,
             padding=False,
             return_offsets_mapping=True,
         )
@@ -137,23 +129,13 @@ class MaskedLM(LanguageHead):
         "lm_head.decoder.bias",
     )
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: PreTrainedTokenizerFast,
-        task: Task,
-        labels: Sequence[str],
-        max_tokens: int,
-        *,
-        token_types: bool = False,
-        labelled: bool = True,
-    ) -> EncodedSplit:
+    def encode(self, examples: Sequence[Example], preprocessing: Preprocessing) -> EncodedSplit:
         """Texts with the same tokens hidden each time, and others each epoch where they are learnt.
 
         Raises ``InputError`` for a tokenizer without a mask token.
         """
-        masking = Masking.of(tokenizer)
-        whole = super().encode(examples, tokenizer, task, labels, max_tokens, labelled=False)
+        masking = Masking.of(preprocessing.tokenizer)
+        whole = super().encode(examples, replace(preprocessing, labelled=False))
         items = [masking.held_out(item["input_ids"]) for item in whole.items]
         return replace(whole, items=items, renew=masking.renew)
 
