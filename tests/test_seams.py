@@ -49,6 +49,7 @@ FOUNDATION = (
     "strop.kernel",
     "strop.lazy",
     "strop.markdown",
+    "strop.matrix_product",
     "strop.nvml",
     "strop.options",
     "strop.redaction",

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,13 +11,17 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from .device import Arithmetic
+from strop.matrix_product import MatrixProduct
+
+from .device import Arithmetic, best_device, fp32_products
 from .flops import TrainingFlops, layers_of, matrix_flops
-from .peak import matrix_peak
 from .processes import process_count
 
 WARM_UP_STEPS = 3
 """The first steps load kernels, take memory and compile; they are not counted."""
+DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "tf32": torch.float32, "fp32": torch.float32}
+PEAK_SECONDS = 0.2
+"""Of measuring what the machine can do at best."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,21 @@ class Speedometer(TrainerCallback):
     def _count_head(self, module: nn.Module, _: object, output: Tensor) -> None:
         if self._began is not None and module.training:
             self._head_flops += matrix_flops(module) * output.numel() // output.shape[-1]
+
+
+@cache
+def matrix_peak(numbers: Arithmetic, threads: int) -> float:
+    """Floating point operations a second in the product of two large square matrices, the best of some.
+
+    On the device that would be trained on, with ``threads`` threads of a CPU.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode(), fp32_products(numbers):
+            return MatrixProduct(DTYPES[numbers], best_device()).best_rate(PEAK_SECONDS)
+    finally:
+        torch.set_num_threads(before)
 
 
 def _finish_what_was_asked() -> None:

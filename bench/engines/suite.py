@@ -14,6 +14,7 @@ from rich.console import Console
 from strop.errors import InputError, StropError
 from strop.export.bundle import Bundle
 from strop.host import read_host, read_versions
+from strop.matrix_product import MatrixProduct
 from strop.train.run import Run
 
 from ..confidence import CONFIDENCE, mean_ratio
@@ -24,9 +25,9 @@ from .config import EnginesConfig
 from .contenders import EAGER, Contender, eager, engines
 from .defaults import DEFAULTS, Device, device_of
 from .flops import ModelSize
-from .peak import PRECISIONS, MatrixPeak
 
 PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "tensorrt", "torch", "transformers")
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 OVER_EAGER = Target("at least", 3.0)
 
 
@@ -75,7 +76,7 @@ def run_suite(config: EnginesConfig) -> None:
                 contenders[name] = found
             else:
                 report.failures[name] = str(found)
-        peaks = {f"matrix peak, {precision}": MatrixPeak(precision, device) for precision in PRECISIONS}
+        peaks = {f"matrix peak, {name}": MatrixProduct(dtype, device) for name, dtype in PRECISIONS.items()}
         measured = _measure(contenders, peaks, config, status.update)
     report.parts[bundle.manifest.name] = _rows(contenders, measured, size)
     page = report.write()
@@ -87,7 +88,7 @@ def run_suite(config: EnginesConfig) -> None:
 
 def _measure(
     contenders: Mapping[str, Contender],
-    peaks: Mapping[str, MatrixPeak],
+    peaks: Mapping[str, MatrixProduct],
     config: EnginesConfig,
     say: Callable[[str], None],
 ) -> Measured:

@@ -47,10 +47,10 @@ def measure(shape: str, form: str, folder: Path, device: Any, texts: int = TEXTS
 
     from strop.bench.engines.contenders import Contender, eager
     from strop.bench.engines.flops import ModelSize
-    from strop.bench.engines.peak import MatrixPeak
     from strop.export.packed import packed_layout
     from strop.export.program.session import TorchSession
     from strop.export.program.write import export_program
+    from strop.matrix_product import MatrixProduct
     from strop.serve.engines.torch import TorchEngine
     from strop.tasks import TASKS
 
@@ -79,7 +79,7 @@ def measure(shape: str, form: str, folder: Path, device: Any, texts: int = TEXTS
     theirs = eager(model, device, 0, sequences)
     ours.choose(BATCH_TOKENS)
     theirs.choose(BATCH_TEXTS)
-    peak = MatrixPeak("bf16", device)
+    peak = MatrixProduct(torch.bfloat16, device)
     rates: dict[str, list[float]] = {"engine": [], "eager": [], "peak": []}
     for _ in range(ROUNDS):
         rates["engine"].append(ours.measure(SECONDS)[0])

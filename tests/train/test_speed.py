@@ -13,7 +13,7 @@ from strop.tasks import TASKS
 from strop.train.config import TrainConfig
 from strop.train.encoder import Encoder
 from strop.train.flops import TrainingFlops, layers_of, matrix_flops
-from strop.train.peak import matrix_peak
+from strop.train.speed import matrix_peak
 from strop.train.weights import trainable
 
 LABELS = ("bad", "good")
