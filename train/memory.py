@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from strop import host
 
 from .batches import Collator, Item, Row, lengths_of
 from .config import TrainConfig
@@ -80,13 +81,13 @@ def estimate_memory(
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take: of the GPU, or of the machine."""
+    """Bytes that this process may still take: of the GPU, or of the machine or the container."""
     if torch.cuda.is_available():
         return torch.cuda.mem_get_info()[0]
-    for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("/proc/meminfo names no MemAvailable")
+    found = host.free_memory()
+    if found is None:
+        raise RuntimeError("/proc/meminfo names no MemAvailable")
+    return found
 
 
 def _kept_bytes(

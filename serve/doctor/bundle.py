@@ -1,4 +1,4 @@
-"""The bundle: whether it is whole, and answers on this box as it did where it was made."""
+"""The bundles: whether they are whole, and answer on this box as they did where they were made."""
 
 import json
 import signal
@@ -11,15 +11,21 @@ from typing import Any
 
 from strop.export.providers import TENSORRT
 
+from ..repository.options import RepositoryOptions
+from ..repository.policy import VersionPolicy
+from ..repository.source import OneBundle, source_of
 from .finding import Finding, fail, ok, warn
 
 PATIENCE_SECONDS = 300.0
+UNASKED = VersionPolicy.parse(RepositoryOptions.versions)
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What ``strop inspect --verify`` told."""
+    """What ``strop inspect --verify`` told of one bundle."""
 
+    model: str
+    """Name and version, of one in a repository; nothing of a bundle alone."""
     told: dict[str, Any]
     """Manifest and findings; empty when it couldn't be looked at."""
     reason: str
@@ -35,7 +41,8 @@ class Inspection:
     def for_tensorrt(self) -> dict[str, dict[str, str]]:
         """Facts of the variants that are made for it, by name."""
         variants = self._manifest.get("variants", ())
-        return {one["name"]: one["facts"] for one in variants if one["provider"] == TENSORRT}
+        whose = f" of {self.model}" if self.model else ""
+        return {f"{one['name']}{whose}": one["facts"] for one in variants if one["provider"] == TENSORRT}
 
     @property
     def _manifest(self) -> dict[str, Any]:
@@ -48,26 +55,38 @@ class Inspection:
 
     def judge(self) -> Iterator[Finding]:
         """Whether it can be served here."""
+        part = f"bundle {self.model}" if self.model else "bundle"
         if not self.told:
             found, _, fix = self.reason.partition("; ")
-            yield fail("bundle", found, fix or "export it again")
+            yield fail(part, found, fix or "export it again")
             return
         findings = self.told["findings"]
         for fault in findings["files"].values():
             found, _, fix = fault.partition("; ")
-            yield fail("bundle", found, fix)
+            yield fail(part, found, fix)
         for check in findings["golden"]:
             name, fault = check["variant"], check["fault"]
             if fault is None:
-                yield ok("bundle", f"{name} answers here as it did at export")
+                yield ok(part, f"{name} answers here as it did at export")
                 continue
             found, _, fix = fault.partition("; ")
             # What isn't served by default may be for another kind of machine.
             judged = fail if name == self._default else warn
-            yield judged("bundle", found, fix or "serve --variant another")
+            yield judged(part, found, fix or "serve --variant another")
 
 
-def inspect(bundle: Path) -> Inspection:
+def inspect(place: Path) -> list[Inspection]:
+    """Look at a bundle or, of a repository, at those that ``strop serve`` would serve unasked.
+
+    ``InputError`` when a repository can't be read.
+    """
+    source = source_of(str(place))
+    served = [] if isinstance(source, OneBundle) else sorted(UNASKED.choose(source.versions()))
+    found = [_inspected(str(key), source.fetch(key)) for key in served]
+    return found or [_inspected("", place)]
+
+
+def _inspected(model: str, bundle: Path) -> Inspection:
     """Check files and golden examples in a process of its own, which an odd processor may end."""
     command = [sys.executable, "-P", "-m", "strop", "inspect", str(bundle), "--verify", "--json"]
     try:
@@ -76,10 +95,10 @@ def inspect(bundle: Path) -> Inspection:
         )
         if done.returncode < 0:
             ended = signal.strsignal(-done.returncode)
-            return Inspection({}, f"running it here ended with {ended}; export fp32 on this machine")
-        return Inspection(json.loads(done.stdout), "")
+            return Inspection(model, {}, f"running it here ended with {ended}; export fp32 on this machine")
+        return Inspection(model, json.loads(done.stdout), "")
     except ValueError:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        return Inspection({}, reason.removeprefix("strop: "))
+        return Inspection(model, {}, reason.removeprefix("strop: "))
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Inspection({}, str(error))
+        return Inspection(model, {}, str(error))

@@ -20,7 +20,8 @@ class DoctorConfig:
 
     _: KW_ONLY
     bundle: Path | None = None
-    """Check this bundle here, too: its files, its golden examples and the memory that it takes."""
+    """Check this bundle here, too, or the latest version of each model in this repository: files, golden
+    examples and the memory that they take."""
     address: str = BasicOptions.address
     """Where gRPC is to listen, as strop serve --address has it."""
     metrics_address: str = BasicOptions.metrics_address

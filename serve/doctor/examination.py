@@ -23,15 +23,16 @@ def examine(config: DoctorConfig, tree: Tree) -> list[Finding]:
     cgroup = read_cgroup(tree)
     packages = read_packages()
     gpus = read_gpus(tree, packages)
-    bundle = inspect(config.bundle) if config.bundle else None
+    bundles = inspect(config.bundle) if config.bundle else []
+    for_tensorrt = dict(chain.from_iterable(bundle.for_tensorrt.items() for bundle in bundles))
     return list(
         chain(
             judge_processor(read_processor(tree, cgroup)),
-            judge_memory(read_memory(tree, cgroup), bundle.peak_bytes if bundle else 0),
+            judge_memory(read_memory(tree, cgroup), sum(bundle.peak_bytes for bundle in bundles)),
             judge_gpus(gpus, packages),
-            judge_tensorrt(read_tensorrt(packages), gpus.device, bundle.for_tensorrt if bundle else {}),
+            judge_tensorrt(read_tensorrt(packages), gpus.device, for_tensorrt),
             judge_packages(packages, needed_packages()),
-            bundle.judge() if bundle else (),
+            *(bundle.judge() for bundle in bundles),
             judge_clock(read_clock(tree)),
             judge_limits(read_limits(tree), config.accept_backlog),
             judge_ports(read_ports(config.address, config.metrics_address)),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from strop.cgroup import Cgroup
+from strop.host import free_memory
 from strop.kernel import Tree, whole
 
 from .finding import Finding, fail, in_units, ok, warn
@@ -17,19 +18,12 @@ class Memory:
     """In bytes; None where it can't be read."""
 
     total: int | None
-    available: int | None
-    """What the kernel says can be had without swapping."""
+    free: int | None
+    """What a server could still take, of the box's and of the control group's."""
     limit: int | None
     """The control group's."""
-    used_of_limit: int | None
     swap_total: int | None
     swap_free: int | None
-
-    @property
-    def free(self) -> int | None:
-        """What a server could still take, of the box's and of the control group's."""
-        left = None if self.limit is None else self.limit - (self.used_of_limit or 0)
-        return min((bytes_ for bytes_ in (self.available, left) if bytes_ is not None), default=None)
 
 
 def read_memory(tree: Tree, cgroup: Cgroup) -> Memory:
@@ -40,18 +34,11 @@ def read_memory(tree: Tree, cgroup: Cgroup) -> Memory:
         kilobytes = whole(told.get(name, ""))
         return None if kilobytes is None else kilobytes * 1024
 
-    return Memory(
-        of("MemTotal"),
-        of("MemAvailable"),
-        cgroup.memory_bytes,
-        cgroup.memory_used,
-        of("SwapTotal"),
-        of("SwapFree"),
-    )
+    return Memory(of("MemTotal"), free_memory(tree), cgroup.memory_bytes, of("SwapTotal"), of("SwapFree"))
 
 
 def judge_memory(memory: Memory, model_bytes: int) -> Iterator[Finding]:
-    """Whether a server of a model that takes ``model_bytes`` at its peak fits; 0 is for no model."""
+    """Whether a server of models that take ``model_bytes`` at their peaks fits; 0 is for no model."""
     yield _room(memory, SERVER_BYTES + model_bytes)
     if memory.swap_total and memory.swap_free is not None:
         used = memory.swap_total - memory.swap_free

@@ -21,7 +21,7 @@ def read_tensorrt(packages: Mapping[str, str]) -> Found | None:
 def judge_tensorrt(
     found: Found | None, device: bool, asked: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Finding]:
-    """What it means for a server; ``asked`` are the facts of a bundle's variants for TensorRT, by name."""
+    """What it means for a server; ``asked`` are the facts of bundles' variants for TensorRT, by name."""
     if found is None:
         if asked:
             names = ", ".join(asked)

@@ -1,6 +1,7 @@
 """``strop doctor`` on this box, whatever it is."""
 
 import json
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,22 @@ def test_a_box_with_a_bundle_and_a_server_is_looked_at_as_it_is(
     assert "SERVING" in found["--address", "ok"]
     assert "metrics" in found["--metrics-address", "ok"]
     assert {"processor", "cores", "memory", "packages", "open files", "GPU"} <= {part for part, _ in found}
+
+
+def test_of_a_repository_every_model_is_looked_at(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("films/2", "tweets/1"):
+        shutil.copytree(tiny_bundle, tmp_path / place)
+    (tmp_path / "films" / "1").mkdir()
+    (tmp_path / "films" / "1" / "manifest.json").write_text("older, and never served unasked")
+    (tmp_path / "tweets" / "1" / "tokenizer.json").unlink()
+    code, findings = doctor(capsys, "--bundle", str(tmp_path), "--address", "127.0.0.1:0")
+    found = {(one["part"], one["level"]) for one in findings if one["part"].startswith("bundle")}
+    assert code == 1
+    assert ("bundle films 2", "ok") in found
+    assert ("bundle tweets 1", "fail") in found
+    assert not [part for part, _ in found if part.endswith("films 1")]
 
 
 def test_what_keeps_a_server_from_starting_ends_with_1_and_what_to_do(

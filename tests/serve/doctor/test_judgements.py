@@ -19,7 +19,7 @@ from strop.serve.doctor.tensorrt import judge_tensorrt
 
 VNNI = frozenset({"avx2", "avx512f", "avx512_vnni"})
 SERVER = Processor("x86_64", "a server", VNNI, 8, None, frozenset())
-ROOMY = Memory(8 * 10**9, 6 * 10**9, None, None, 0, 0)
+ROOMY = Memory(8 * 10**9, 6 * 10**9, None, 0, 0)
 CARD = Gpus(True, "580.65", 13000, (Gpu("H100", (9, 0), 80 * 10**9, 79 * 10**9),), "", frozenset())
 NO_CARD = Gpus(False, "", 0, (), "", frozenset())
 CUDA = {"nvidia-cuda-runtime": "13.0", "nvidia-cublas": "13.0", "nvidia-cudnn-cu13": "9.12"}
@@ -68,8 +68,8 @@ def test_a_frugal_governor_is_told() -> None:
 def test_a_model_must_fit_into_the_memory_of_box_and_control_group() -> None:
     assert levels(list(judge_memory(ROOMY, 5 * 10**9))) == {"memory": "ok", "swap": "ok"}
     assert levels(list(judge_memory(ROOMY, 6 * 10**9)))["memory"] == "fail"
-    limited = replace(ROOMY, limit=10**9, used_of_limit=9 * 10**8)
-    assert levels(list(judge_memory(limited, 0)))["memory"] == "fail"
+    limited, _ = judge_memory(replace(ROOMY, limit=10**9, free=10**8), 0)
+    assert (limited.level, limited.found) == ("fail", "100 MB free of 1.0 GB, by its control group")
 
 
 def test_swap_matters_once_it_is_used() -> None:
@@ -160,8 +160,15 @@ def test_a_taken_port_is_a_fault_unless_we_took_it() -> None:
 def test_only_the_variant_that_is_served_must_run_here() -> None:
     golden = [{"variant": name, "fault": f"{name} was made for a CPU; export here"} for name in ("a", "b")]
     manifest = {"default_variant": "a", "variants": [{"name": "a", "peak_bytes": 7}]}
-    inspection = Inspection({"manifest": manifest, "findings": {"files": {}, "golden": golden}}, "")
+    inspection = Inspection("", {"manifest": manifest, "findings": {"files": {}, "golden": golden}}, "")
     assert [finding.level for finding in inspection.judge()] == ["fail", "warn"]
     assert inspection.peak_bytes == 7
-    (whole,) = Inspection({}, "x is not a bundle; run strop export").judge()
+    (whole,) = Inspection("", {}, "x is not a bundle; run strop export").judge()
     assert (whole.level, whole.fix) == ("fail", "run strop export")
+
+
+def test_of_several_models_each_variant_is_told_with_its_own() -> None:
+    variants = [{"name": "fp8", "facts": {}, "provider": "TensorrtExecutionProvider"}]
+    told = {"manifest": {"variants": variants}}
+    assert Inspection("films 2", told, "").for_tensorrt == {"fp8 of films 2": {}}
+    assert Inspection("", told, "").for_tensorrt == {"fp8": {}}
