@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strop.markdown import Row, markdown_table
-from strop.tasks import Outputs
+from strop.tasks import Outputs, Pooling
 from strop.tasks.windows import FIRST, OVERLAP
 from strop.train.scores import Scores, title
 
@@ -23,6 +23,10 @@ from .trained import Trained, base_folder, base_name, further_adapters
 CARD_FILE = "README.md"
 # Of more classes a matrix is too wide to read.
 MATRIX_CLASSES = 20
+POOLINGS: Mapping[Pooling, str] = {
+    "mean": "the mean of the states of a text's tokens",
+    "cls": "the state of a text's first token",
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,14 @@ class Card:
         labels, method = self.run.labels, self.run.method
         outputs = "outputs are" if len(labels) > 1 else "output is"
         named = ", ".join(labels) or "a probability of each of the tokenizer's tokens"
+        pooling = self.run.task.pooling
+        vector = f", {POOLINGS[pooling]}" if pooling else ""
         added = ", ".join(f"{one.name} ({one.weight:g})" for one in further_adapters(self.config, self.run))
         merged = (
             f" Merged by weight: its own adapter ({self.config.own_weight:g}), {added}." if added else ""
         )
         return (
-            f"{self.run.task.name}: {self.run.task.summary}. Its {outputs} {named}."
+            f"{self.run.task.name}: {self.run.task.summary}. Its {outputs} {named}{vector}."
             f" {base_name(self.run)}, fine-tuned ({method}) on {self.run.data_name} and exported"
             f" to {'torch programs' if self._programs_alone else 'ONNX'} by Strop.{merged}"
         )

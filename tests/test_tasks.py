@@ -210,7 +210,9 @@ def test_the_bundle_has_the_score_of_the_run_and_its_int8_is_batch_invariant(run
     assert int8.share_of_reference >= 0.5
     assert [variant.metrics["batch_difference"] for variant in (fp32, int8)] == [0, 0]
     assert run.metrics["test"][metric] > 0.3
-    assert metric in (bundle.root / "README.md").read_text()
+    card = (bundle.root / "README.md").read_text()
+    assert metric in card
+    assert ("the state of a text's first token" in card) == (run.task.pooling == "cls")
 
 
 def test_the_typed_call_answers_as_the_model_does(run, bundle, channel, expected):
