@@ -1,4 +1,4 @@
-"""The fields of a protobuf message by their lengths alone: what they hold is passed over unread.
+"""The fields of a protobuf message by their lengths alone, read and written: what they hold is passed over.
 
 As https://protobuf.dev/programming-guides/encoding has them; enough to look through an ONNX file of any
 size in milliseconds, without the onnx package.
@@ -52,3 +52,22 @@ def varint(content: mmap.mmap, place: int, end: int) -> tuple[int, int]:
         if byte < 128:
             return value, place
     raise ValueError("it has a number of more than 64 bits")
+
+
+def number_field(number: int, value: int) -> bytes:
+    """A field that holds a number."""
+    return _base_128(number << 3 | VARINT) + _base_128(value)
+
+
+def bytes_field(number: int, value: bytes) -> bytes:
+    """A field that holds a text, bytes or a message."""
+    return _base_128(number << 3 | LENGTH) + _base_128(len(value)) + value
+
+
+def _base_128(value: int) -> bytes:
+    digits = bytearray()
+    while value > 127:
+        digits.append(value & 127 | 128)
+        value >>= 7
+    digits.append(value)
+    return bytes(digits)

@@ -71,7 +71,13 @@ PRECISIONS: Mapping[str, Precision] = {
         Precision(
             "fp16",
             "half precision for a GPU; on a CPU it only halves the file",
-            _writer("fp16"),
+            _writer("sixteen_bit", "write_fp16"),
+            provider="CUDAExecutionProvider",
+        ),
+        Precision(
+            "bf16",
+            "the same in bfloat16, which can't overflow but is coarser: for GPUs from Ampere on",
+            _writer("sixteen_bit", "write_bf16"),
             provider="CUDAExecutionProvider",
         ),
         Precision(

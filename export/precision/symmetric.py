@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from .calibration import Calibration
-from .fp16 import halved
 from .record import record
+from .sixteen_bit import FP16, halved
 from .surgery import dense_layers, load_untied, pruned, weights
 
 
@@ -53,7 +53,7 @@ def _write(source: Path, target: Path, calibration: Calibration, *, grid: Grid) 
     """
     original = load_untied(source)
     largest = _largest_inputs(original, calibration)
-    model = halved(original)
+    model = halved(original, FP16)
     _quantise_dense_layers(model.graph, largest, grid)
     written = pruned(model)
     if grid.capability:

@@ -173,7 +173,7 @@ def test_a_damaged_engine_is_noticed(key, tmp_path):
 
 
 @needs_builder
-@pytest.mark.parametrize("form", ["fp32", "fp16", "int8-symmetric", "fp8"])
+@pytest.mark.parametrize("form", ["fp32", "fp16", "bf16", "int8-symmetric", "fp8"])
 def test_every_form_for_a_gpu_becomes_an_engine_once(wide_of_64, tmp_path, form):
     wide_of_64.session(form)
     graph, cache, heard = wide_of_64.path(form), EngineCache(tmp_path), []
