@@ -14,6 +14,8 @@ from .protobuf import fields, varint
 
 # Bits of an element by TensorProto.DataType; what isn't here has 8.
 BITS = {1: 32, 4: 16, 5: 16, 6: 32, 7: 64, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16, 21: 4, 22: 4}
+HALVES = (10, 16)
+"""fp16 and bf16."""
 # Field numbers of ModelProto, GraphProto and TensorProto in onnx.proto.
 GRAPH, INITIALIZER, DIMS, DATA_TYPE = 7, 5, 1, 2
 MANY_TIMES = 8
@@ -25,6 +27,8 @@ class Weights:
     """What a graph holds, and how wide its layers seem to be."""
 
     bytes: int
+    bytes_in_fp32: int
+    """The same where floats of 16 bits are computed in 32, as on a CPU."""
     hidden: int
     """Numbers in a token's state: the dimension that most matrices have."""
     widest: int
@@ -42,18 +46,19 @@ class Weights:
             raise InputError(
                 f"{graph} is not a graph that is served: {error}; export the run again"
             ) from error
+        sizes = [math.prod(dims) * BITS.get(kind, 8) // 8 for dims, kind in tensors]
+        more = sum(size for size, (_, kind) in zip(sizes, tensors, strict=True) if kind in HALVES)
+        total = sum(sizes), sum(sizes) + more
         matrices = [dims for dims, _ in tensors if len(dims) > 1 and min(dims) > 1]
         if not matrices:
-            return cls(sum(size for _, size in tensors), 0, 0, 0)
+            return cls(*total, 0, 0, 0)
         hidden = Counter(size for dims in matrices for size in set(dims)).most_common(1)[0][0]
         layers = [max(dims) for dims in matrices if max(dims) <= MANY_TIMES * hidden]
-        return cls(
-            sum(size for _, size in tensors), hidden, max(layers, default=hidden), max(map(max, matrices))
-        )
+        return cls(*total, hidden, max(layers, default=hidden), max(map(max, matrices)))
 
 
 def _initializers(content: mmap.mmap) -> Iterator[tuple[list[int], int]]:
-    """Dimensions and bytes of each."""
+    """Dimensions and data type of each."""
     for graph in fields(content, 0, len(content)):
         if graph.number == GRAPH:
             for one in fields(content, graph.begin, graph.end):
@@ -63,12 +68,12 @@ def _initializers(content: mmap.mmap) -> Iterator[tuple[list[int], int]]:
 
 def _tensor(content: mmap.mmap, begin: int, end: int) -> tuple[list[int], int]:
     dims: list[int] = []
-    bits = 8
+    kind = 0
     for number, first, last in fields(content, begin, end):
         if number == DIMS:
             while first < last:
                 size, first = varint(content, first, last)
                 dims.append(size)
         elif number == DATA_TYPE:
-            bits = BITS.get(varint(content, first, last)[0], 8)
-    return dims, math.prod(dims) * bits // 8
+            kind = varint(content, first, last)[0]
+    return dims, kind

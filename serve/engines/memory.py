@@ -42,8 +42,8 @@ class Estimate:
         """On a CPU, where instances share the weights."""
         weights = Weights.read(graph)
         batches = instances * _batch(weights, tokens, longest)
-        reading = (READING - RESTING) * weights.bytes
-        return cls(RESTING * weights.bytes, max(batches, reading), RUNTIME)
+        reading = (READING - RESTING) * weights.bytes_in_fp32
+        return cls(RESTING * weights.bytes_in_fp32, max(batches, reading), RUNTIME)
 
     @classmethod
     def on_gpu(cls, graph: Path, tokens: int, longest: int, instances: int) -> Self:
