@@ -74,7 +74,7 @@ class Session:
         Runtime can't, or would run it on another provider than asked.
         """
         require_whole(model)
-        rewritten = computed_in_fp32(model) if provider == CPU else None
+        in_fp32 = computed_in_fp32(model) if provider == CPU else None
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -82,7 +82,7 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = ort.InferenceSession(
-                rewritten or str(model),
+                in_fp32 or str(model),
                 options,
                 providers=[(provider, dict(provider_options or {}))],
                 disabled_optimizers=[*FAILING, *(SLOW_ON_CPU if provider == CPU else ())],
