@@ -96,11 +96,11 @@ HANDED_ON = {*MOVING, *ELEMENTWISE, "Where"}
 """Operators whose results are as large as what they read; a softmax's aren't."""
 
 
-def _computes_in_16_bits(node: onnx.NodeProto, halves: Collection[str], tables: Collection[str]) -> bool:
-    if node.op_type in PRODUCTS or (node.op_type == "Gather" and node.input[0] in tables):
-        return True
-    follows = node.op_type in (*MOVING, *ELEMENTWISE)
-    return follows and any(name in halves for name in node.input)
+def _computes_in_16_bits(node: onnx.NodeProto, halves: Collection[str], constants: Collection[str]) -> bool:
+    if node.op_type in MOVING:  # an embedding table, too, as it is or turned round
+        return any(name in halves or name in constants for name in node.input)
+    follows = node.op_type in ELEMENTWISE and any(name in halves for name in node.input)
+    return follows or node.op_type in PRODUCTS
 
 
 def _floats(model: onnx.ModelProto) -> set[str]:
