@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from strop.export.bundle import Buckets, Session
 
 from ..core import IntArray
+from .capturing import GPU
 
 # Of int64 values: 256 bytes, what CUDA's own allocations are aligned to.
 ALIGNED_VALUES = 32
@@ -42,15 +43,18 @@ class BoundSession(Session):
 
     A shape's inputs lie in one block, so that one copy brings a batch to the device, and neither they
     nor the outputs ever move, as a captured graph wants it. All of it happens on a thread of the
-    session's own: ONNX Runtime keeps a captured graph with the thread that captured it. A batch of
-    any other shape runs without buffers and graph.
+    session's own: ONNX Runtime keeps a captured graph with the thread that captured it. A shape's first
+    batch, which captures, is alone on the GPU. A batch of any other shape runs without buffers and graph.
     """
 
     def __init__(
         self, model: Path, device: Device, layout: Buckets, batch_tokens: int, threads: int = 1
     ) -> None:
         """Load ``model`` for batches of at most ``batch_tokens`` tokens; raises as ``Session`` does."""
-        super().__init__(model, provider=device.provider, provider_options=device.options, threads=threads)
+        with GPU.together():
+            super().__init__(
+                model, provider=device.provider, provider_options=device.options, threads=threads
+            )
         self._device = device
         self._shapes = set(layout.shapes(batch_tokens))
         self._plans: dict[tuple[int, int], _Plan] = {}
@@ -65,23 +69,32 @@ class BoundSession(Session):
     def close(self) -> None:
         """Give back buffers, captured graphs and weights."""
         self._thread.shutdown()
-        self._plans.clear()
-        super().close()
+        with GPU.together():
+            self._plans.clear()
+            super().close()
 
     def _run(self, feeds: Mapping[str, IntArray]) -> NDArray[np.float32]:
         inputs = {name: feeds[name] for name in self._inputs}
         rows, length = feeds["input_ids"].shape
         if (rows, length) not in self._shapes:
-            (logits,) = self._session.run(["logits"], inputs, self._loose)
+            with GPU.together():
+                (logits,) = self._session.run(["logits"], inputs, self._loose)
             return np.asarray(logits, dtype=np.float32)
-        if (plan := self._plans.get((rows, length))) is None:
-            per_token = len(self._session.get_outputs()[0].shape) == 3
-            outputs = (rows, length, self.width) if per_token else (rows, self.width)
-            shapes = {name: array.shape for name, array in inputs.items()}
-            # Numbers from 1 on: 0 is the graph of a run that names none.
-            plan = _Plan(self._session, self._device, shapes, outputs, len(self._plans) + 1)
-            self._plans[rows, length] = plan
-        return plan.run(inputs)
+        if (plan := self._plans.get((rows, length))) is not None:
+            with GPU.together():
+                return plan.run(inputs)
+        with GPU.alone():
+            plan = self._plan(inputs, rows, length)
+            found = plan.run(inputs)
+        self._plans[rows, length] = plan
+        return found
+
+    def _plan(self, inputs: Mapping[str, IntArray], rows: int, length: int) -> "_Plan":
+        per_token = len(self._session.get_outputs()[0].shape) == 3
+        outputs = (rows, length, self.width) if per_token else (rows, self.width)
+        shapes = {name: array.shape for name, array in inputs.items()}
+        # Numbers from 1 on: 0 is the graph of a run that names none.
+        return _Plan(self._session, self._device, shapes, outputs, len(self._plans) + 1)
 
 
 class _Plan:

@@ -22,6 +22,7 @@ from strop.export.tensorrt import (
 )
 
 from . import cuda
+from .capturing import GPU
 from .engine import Engine
 from .memory import Estimate
 from .onnx import OnnxEngine
@@ -110,17 +111,18 @@ class TensorRTPreparation:
         from .card import TensorRTCard
         from .loaded import LoadedEngine
 
-        loaded = LoadedEngine(self._prepared)
-        # Weakly, else the weights would be held after the engines are closed.
-        self._keep = WeakMethod(loaded.keep_kernels)
-        return engines_on(
-            lambda: TensorRTCard(loaded),
-            count,
-            self._prepared.key,
-            loaded.shapes,
-            self._layout,
-            self._bundle.task,
-        )
+        with GPU.together():
+            loaded = LoadedEngine(self._prepared)
+            # Weakly, else the weights would be held after the engines are closed.
+            self._keep = WeakMethod(loaded.keep_kernels)
+            return engines_on(
+                lambda: TensorRTCard(loaded),
+                count,
+                self._prepared.key,
+                loaded.shapes,
+                self._layout,
+                self._bundle.task,
+            )
 
     def keep(self) -> None:
         """Keep the kernels that were compiled for this card."""

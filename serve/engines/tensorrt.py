@@ -14,6 +14,7 @@ from strop.export.tensorrt import EngineKey, Profile
 from strop.tasks import Outputs, Task
 
 from ..core import IntArray
+from .capturing import GPU
 
 Bytes = NDArray[np.uint8]
 OUTPUT = "logits"
@@ -84,6 +85,7 @@ class TensorRTEngine:
         self._card = card
         self._profiles = key.profiles
         self._task = task
+        self._captured: set[tuple[int, ...]] = set()
         self.layout = layout
         self.provider = f"{key.library} {key.version}"
         *_, self.width = shapes[OUTPUT]
@@ -103,13 +105,18 @@ class TensorRTEngine:
 
         Raises ``StropError`` for a batch of a shape that the engine wasn't built for, or that failed.
         """
-        logits = self._compute(self.layout.feeds(sequences))
+        feeds = self.layout.feeds(sequences)
+        shape = feeds["input_ids"].shape
+        with GPU.together() if shape in self._captured else GPU.alone():
+            logits = self._compute(feeds)
+        self._captured.add(shape)
         found = by_input(self._task, self.layout, self._task.activate(logits), sequences)
         return self._task.told(found)
 
     def close(self) -> None:
         """Give the card's memory back."""
-        self._card.close()
+        with GPU.together():
+            self._card.close()
 
     def _compute(self, feeds: Mapping[str, IntArray]) -> NDArray[np.float32]:
         rows, length = feeds["input_ids"].shape

@@ -16,6 +16,7 @@ from strop.tasks import Outputs, Task
 
 from .buckets import BUCKETS, Bucket, bucket_for
 from .captured import CapturedRun
+from .capturing import GPU
 from .cuda import INSTANCES
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ class TorchEngine:
     def run(self, sequences: Sequence[IntArray]) -> Outputs:
         """The outputs for n sequences of tokens, as far as they are told."""
         feeds = self._layout.tokens(sequences)
-        logits = self._logits(feeds, max(map(len, sequences)))
+        with GPU.together():
+            logits = self._logits(feeds, max(map(len, sequences)))
         rows = by_input(self._task, self._layout, self._task.activate(logits), sequences)
         return self._task.told(rows)
 
@@ -61,11 +63,12 @@ class TorchEngine:
         """Give its memory back, and the program's with the last engine that shares it; it can't be run
         any more.
         """
-        del self._session
-        self._captured = {}
-        gc.collect()  # a program's parts refer to each other
-        if torch.cuda.is_initialized():
-            torch.cuda.empty_cache()
+        with GPU.together():
+            del self._session
+            self._captured = {}
+            gc.collect()  # a program's parts refer to each other
+            if torch.cuda.is_initialized():
+                torch.cuda.empty_cache()
 
     def _logits(self, feeds: Mapping[str, IntArray], longest: int) -> NDArray[np.float32]:
         tokens, texts = feeds["input_ids"].shape[1], len(feeds["starts"])
@@ -79,16 +82,12 @@ class TorchEngine:
         """The largest first: what it takes of the pool is enough for the others."""
         stream, pool = torch.cuda.Stream(self._session.device), torch.cuda.graph_pool_handle()
         example = self._layout.tokens([np.full(2, self._layout.pad_token_id)])
-        return {
-            bucket: CapturedRun(
-                self._session,
-                bucket.filled(example),
-                min(bucket.tokens, self._max_tokens),
-                stream,
-                pool,
-            )
-            for bucket in reversed(buckets)
-        }
+        found = {}
+        for bucket in reversed(buckets):
+            longest = min(bucket.tokens, self._max_tokens)
+            with GPU.alone():
+                found[bucket] = CapturedRun(self._session, bucket.filled(example), longest, stream, pool)
+        return found
 
 
 def open_torch(bundle: Bundle, variant: Variant, options: "EngineOptions") -> list[TorchEngine]:
@@ -100,7 +99,8 @@ def open_torch(bundle: Bundle, variant: Variant, options: "EngineOptions") -> li
     layout = variant.layout
     if options.layout == "padded" or not isinstance(layout, PackedLayout):
         raise InputError(f"--layout padded: variant {variant.name!r} is torch's and packed; leave it out")
-    session = TorchSession(bundle.model_file(variant), threads=options.threads)
+    with GPU.together():
+        session = TorchSession(bundle.model_file(variant), threads=options.threads)
 
     def engine() -> TorchEngine:
         return TorchEngine(session, layout, bundle.task, bundle.manifest.max_tokens)

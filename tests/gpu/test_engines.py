@@ -4,7 +4,9 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -96,6 +98,28 @@ def test_the_golden_examples_are_answered(engine: Any, bundle: Any) -> None:
     from strop.serve.engines.engine import require_golden
 
     require_golden(engine, bundle, bundle.variant(), 256)
+
+
+def test_a_model_may_be_opened_and_captured_while_another_computes(engine: Any, bundle: Any) -> None:
+    from strop.serve.engines.engine import warm_up
+
+    wanted, stop = np.asarray(engine.run(sequences(2))), threading.Event()
+
+    def compute() -> int:
+        batches = 0
+        while not stop.is_set():
+            np.testing.assert_array_equal(np.asarray(engine.run(sequences(2))), wanted)
+            batches += 1
+        return batches
+
+    with ThreadPoolExecutor(1) as thread:
+        computing = thread.submit(compute)
+        try:
+            with opened(bundle, "cuda") as other:
+                warm_up(other, 1024, bundle.manifest.max_tokens)
+        finally:
+            stop.set()
+        assert computing.result() > 0
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
