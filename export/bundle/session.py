@@ -12,8 +12,8 @@ from strop.errors import StropError
 from strop.tasks import Floats, Outputs, Task
 
 from ..providers import CPU
-from .bfloat16 import computed_in_fp32
 from .graph import require_whole
+from .halves import computed_in_fp32
 from .layout import IntArray, Layout
 from .programs import PROGRAM_SUFFIX, needing_torch
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import ml_dtypes
@@ -10,8 +9,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from ..bundle.bfloat16 import ELEMENTWISE, MOVING, PRODUCTS
+from ..bundle.halves import ELEMENTWISE, MOVING, PRODUCTS
 from .calibration import Calibration
+from .ranges import largest_values
 from .surgery import weights
 
 
@@ -35,29 +35,45 @@ FP16 = Half("fp16", TensorProto.FLOAT16, np.dtype(np.float16), 65504)
 BF16 = Half("bf16", TensorProto.BFLOAT16, np.dtype(ml_dtypes.bfloat16), float.fromhex("0x1.fep127"))
 
 
-def _write(source: Path, target: Path, calibration: Calibration, *, half: Half) -> None:
-    """Write the form of the fp32 graph ``source`` to ``target``; the calibration texts aren't read.
+HEADROOM = 4
+"""How much larger than on the calibration texts an activation may become."""
 
-    Inputs and outputs keep their types.
+
+def write_fp16(source: Path, target: Path, calibration: Calibration) -> None:
+    """Write the fp16 form of the fp32 graph ``source`` to ``target``; inputs and outputs keep their types.
+
+    What may overflow, by the calibration texts, is computed in fp32.
     """
-    onnx.save(halved(onnx.load(source), half), target)
+    model = onnx.load(source)
+    watched = {
+        name
+        for node in model.graph.node
+        if node.op_type in (*PRODUCTS, *ELEMENTWISE)
+        for name in node.output
+    }
+    largest = largest_values(model, watched & _floats(model), calibration)
+    overflowing = {name for name, value in largest.items() if value * HEADROOM > FP16.largest}
+    onnx.save(halved(model, FP16, overflowing), target)
 
 
-write_fp16 = partial(_write, half=FP16)
-write_bf16 = partial(_write, half=BF16)
+def write_bf16(source: Path, target: Path, calibration: Calibration) -> None:
+    """The same in bf16, which has the range of fp32: the calibration texts aren't read."""
+    onnx.save(halved(onnx.load(source), BF16), target)
 
 
-def halved(model: onnx.ModelProto, half: Half) -> onnx.ModelProto:
+def halved(model: onnx.ModelProto, half: Half, overflowing: Collection[str] = ()) -> onnx.ModelProto:
     """The 16-bit form of an fp32 graph, which it changes; the nodes keep their names.
 
     Matrix products read and give 16 bits, and what is computed of that number by number stays in them.
-    All else is in fp32: the sums of softmax and norms, what reads a constant or a mask beyond 16 bits,
-    and the head, a Gemm, since the answers have few digits in 16 bits.
+    All else is in fp32: the sums of softmax and norms; tensors that are ``overflowing``, constants beyond
+    16 bits such as a mask's, and what reads either; and a head that is a Gemm, whose answers would have
+    few digits.
     """
     graph = model.graph
     floats, constants = _floats(model), weights(graph)
     results = {value.name for value in graph.output}
     beyond = {name for name in floats & constants.keys() if _largest(constants[name]) > half.largest}
+    beyond.update(overflowing)
     halves: set[str] = set()
     copies: dict[str, str] = {}
     nodes: list[onnx.NodeProto] = []
@@ -75,7 +91,7 @@ def halved(model: onnx.ModelProto, half: Half) -> onnx.ModelProto:
         return copies[name]
 
     for node in graph.node:
-        stays = not beyond.isdisjoint(node.input)
+        stays = not beyond.isdisjoint([*node.input, *node.output])
         narrow = not stays and _computes_in_16_bits(node, halves, floats & constants.keys())
         node.input[:] = [read(name, narrow=narrow) for name in node.input]
         nodes.append(node)

@@ -10,17 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from .calibration import Calibration
+from .ranges import largest_values
 from .record import record
 from .sixteen_bit import FP16, halved
 from .surgery import dense_layers, load_untied, pruned, weights
@@ -68,18 +67,7 @@ write_fp8 = partial(_write, grid=FP8)
 def _largest_inputs(model: onnx.ModelProto, calibration: Calibration) -> dict[str, float]:
     """The largest absolute value that each dense layer, by its node's name, reads."""
     read = {node.name: node.input[0] for node in dense_layers(model.graph)}
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
-    names = sorted(set(read.values()))
-    watched.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "watched.onnx")
-        onnx.save(watched, path)
-        session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    largest = dict.fromkeys(names, 0.0)
-    for feeds in calibration.feeds_of(model.graph):
-        for name, found in zip(names, session.run(names, feeds), strict=True):
-            largest[name] = max(largest[name], float(np.abs(found).max()))
+    largest = largest_values(model, set(read.values()), calibration)
     return {layer: largest[name] for layer, name in read.items()}
 
 

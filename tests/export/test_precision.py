@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, numpy_helper
 
-from strop.export.bundle import bucketed, cpu
+from strop.export.bundle import Session, bucketed, cpu
 from strop.export.bundle.cpu import saturates, unfit, weight_limit
 from strop.export.bundle.weights import Weights
 from strop.export.footprint import TEXTS, TOKENS, peak_bytes
 from strop.export.precision import PRECISIONS, mixed
 from strop.export.precision.record import recorded
+from strop.export.precision.sixteen_bit import FP16, halved
 from strop.export.precision.surgery import dense_layers, weights
 from strop.serve.engines.memory import Estimate
 from strop.tasks import softmax
@@ -133,12 +134,15 @@ def test_every_dense_layer_of_a_symmetric_form_reads_8_bits_with_a_zero_point_of
     assert {made[made[node.input[0]].input[0]].op_type for node in dense} == {"QuantizeLinear"}
 
 
-def with_an_outlier(source, target):
+def with_an_outlier(source, target, size=1000):
     """Save a graph that computes nearly the same through one feed-forward channel of enormous values."""
     model = onnx.load(source)
     tensors = weights(model.graph)
     *_, wider, narrower = dense_layers(model.graph)
-    for name, place, factor in ((wider.input[1], np.s_[:, 0], 1000), (narrower.input[1], np.s_[0], 0.001)):
+    for name, place, factor in (
+        (wider.input[1], np.s_[:, 0], size),
+        (narrower.input[1], np.s_[0], 1 / size),
+    ):
         matrix = numpy_helper.to_array(tensors[name]).copy()
         matrix[place] *= factor
         tensors[name].CopyFrom(numpy_helper.from_array(matrix, name))
@@ -158,6 +162,23 @@ def test_mixed_leaves_the_layer_that_int8_ruins_in_fp32(wide, tmp_path):
     assert worst in json.loads(facts["fp32"])
     assert len(json.loads(facts["fp32"])) < 8
     assert calibration.divergence(target) <= mixed.BOUND
+
+
+def test_fp16_leaves_in_fp32_what_overflows_on_the_calibration_texts(
+    wide_of_64, random_sequences, tmp_path
+):
+    source, target = tmp_path / "fp32.onnx", tmp_path / "fp16.onnx"
+    with_an_outlier(wide_of_64.path("fp32"), source, 1e5)
+    feeds = wide_of_64.layout.feeds(random_sequences(range(5, 60), seed=99))
+    wanted = Session(source).run(feeds)
+    onnx.save(halved(onnx.load(source), FP16), target)
+    assert not np.isfinite(Session(target).run(feeds)).all()
+    PRECISIONS["fp16"].write(source, target, wide_of_64.calibration(source))
+    np.testing.assert_allclose(Session(target).run(feeds), wanted, atol=0.05)
+    products = [node for node in onnx.load(target).graph.node if node.op_type == "MatMul"]
+    assert (
+        sum("fp16" in node.input[1] for node in products) == len(dense_layers(onnx.load(source).graph)) - 2
+    )
 
 
 def test_naming_the_forms_loads_neither_onnx_nor_onnxruntime():

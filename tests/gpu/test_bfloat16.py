@@ -33,7 +33,7 @@ ATTRIBUTES = {"Concat": {"axis": 0}, "Split": {"num_outputs": 1}}
 
 
 def test_each_operator_is_among_them() -> None:
-    from strop.export.bundle.bfloat16 import ELEMENTWISE, MOVING, PRODUCTS
+    from strop.export.bundle.halves import ELEMENTWISE, MOVING, PRODUCTS
 
     assert set(OPERATORS) == {*ELEMENTWISE, *MOVING, *PRODUCTS}
 

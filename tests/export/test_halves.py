@@ -1,6 +1,5 @@
-"""bf16 on a CPU: what reads it computes in fp32, and what comes out is rounded."""
+"""16-bit floats on a CPU: what reads them computes in fp32, and what comes out is rounded."""
 
-import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -10,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from strop.errors import InputError
 from strop.export.bundle import Session
-from strop.export.bundle.bfloat16 import computed_in_fp32
+from strop.export.bundle.halves import computed_in_fp32
 from strop.export.precision.sixteen_bit import BF16, FP16, halved
 
 OPSET = [helper.make_opsetid("", 20)]
@@ -24,11 +23,12 @@ STEPS = {
     "Transpose": lambda x, weight: x.T,
     "Identity": lambda x, weight: x,
 }
+HALVES = (FP16, BF16)
 ONE_INPUT = ("Relu", "Transpose", "Identity")
 
 
-def rounded(values):
-    return values.astype(ml_dtypes.bfloat16).astype(np.float32)
+def rounded(values, half):
+    return values.astype(half.dtype).astype(np.float32)
 
 
 def graph_of(nodes, constants, input_name="input_ids"):
@@ -50,30 +50,31 @@ def cast(source, target, to):
     return helper.make_node("Cast", [source], [target], to=to)
 
 
+@pytest.mark.parametrize("half", HALVES, ids=lambda half: half.name)
 @settings(max_examples=20, deadline=None)
 @given(
     steps=st.lists(st.sampled_from(list(STEPS)), min_size=1, max_size=6),
     seed=st.integers(0, 2**32),
 )
-def test_each_step_is_exact_in_fp32_and_rounded_to_bf16(tmp_path_factory, steps, seed):
+def test_each_step_is_exact_in_fp32_and_then_rounded(tmp_path_factory, half, steps, seed):
     random = np.random.default_rng(seed)
     # Few digits: a sum of such products is exact in any order.
     given_, weight = random.integers(-9, 10, (2, WIDTH, WIDTH))
-    nodes, wanted = [cast("input_ids", "x0", TensorProto.BFLOAT16)], rounded(given_)
+    nodes, wanted = [cast("input_ids", "x0", half.type)], rounded(given_, half)
     for number, step in enumerate(steps):
         inputs = [f"x{number}"] if step in ONE_INPUT else [f"x{number}", "weight"]
         nodes.append(helper.make_node(step, inputs, [f"x{number + 1}"]))
-        wanted = rounded(STEPS[step](wanted, weight.astype(np.float32)))
+        wanted = rounded(STEPS[step](wanted, weight.astype(np.float32)), half)
     nodes.append(cast(f"x{len(steps)}", "logits", TensorProto.FLOAT))
-    model = graph_of(nodes, {"weight": weight.astype(ml_dtypes.bfloat16)})
-    path = tmp_path_factory.mktemp("bf16") / "model.onnx"
+    model = graph_of(nodes, {"weight": weight.astype(half.dtype)})
+    path = tmp_path_factory.mktemp("half") / "model.onnx"
     onnx.save(model, path)
     onnx.checker.check_model(model, full_check=True)
     onnx.checker.check_model(onnx.load_from_string(computed_in_fp32(path)), full_check=True)
     np.testing.assert_array_equal(Session(path).run({"input_ids": given_}), wanted)
 
 
-def test_a_graph_without_bf16_is_opened_as_it_is(wide_of_64):
+def test_a_graph_without_16_bit_floats_is_opened_as_it_is(wide_of_64):
     assert computed_in_fp32(wide_of_64.path("fp32")) is None
 
 
@@ -85,7 +86,7 @@ def test_what_is_cut_off_is_refused(wide_of_64, tmp_path):
         computed_in_fp32(path)
 
 
-@pytest.mark.parametrize("half", [FP16, BF16], ids=lambda half: half.name)
+@pytest.mark.parametrize("half", HALVES, ids=lambda half: half.name)
 def test_products_and_their_tables_are_in_16_bits_and_sums_norms_and_answers_in_fp32(wide_of_64, half):
     model = onnx.shape_inference.infer_shapes(halved(onnx.load(wide_of_64.path("fp32")), half))
     graph = model.graph

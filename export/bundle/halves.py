@@ -1,12 +1,14 @@
-"""bf16 graphs on a CPU, where ONNX Runtime has no kernels for them: computed in fp32, rounded to bf16.
+"""Graphs in 16-bit floats on a CPU, which has no kernels for them: computed in fp32, and rounded.
 
-An operator without a kernel reads the same numbers in fp32, and its result is rounded to the nearest
-bf16. A tensor core multiplies bf16 exactly and sums in fp32, too, so that but for the order of its sums
-the gate, the golden examples and a server that has lost its GPU meet the numbers that the GPU would give.
+An operator reads the same numbers in fp32, and its result is rounded to the nearest number of 16 bits. A
+tensor core multiplies 16 bits exactly and sums in fp32, too, so that but for the order of its sums the
+gate, the golden examples and a server that has lost its GPU meet the numbers that the GPU would give.
+ONNX Runtime itself refuses bf16, and drops the casts that it puts between operators in fp16: what overflows
+on a GPU would pass here.
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -19,7 +21,7 @@ MOVING = ("Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze"
 """Operators that hand numbers on as they are, which ONNX Runtime has for every type."""
 ELEMENTWISE = ("Add", "Div", "Erf", "Gelu", "Mul", "Relu", "Sigmoid", "Sub", "Tanh")
 PRODUCTS = ("MatMul",)
-"""With the elementwise ones all that is computed in 16 bits: CUDA has kernels for each in bf16."""
+"""With the elementwise ones all that is computed in 16 bits: CUDA has kernels for each in both."""
 # Field numbers of ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto in onnx.proto.
 GRAPH = 7
 NODE, INITIALIZER = 1, 5
@@ -28,21 +30,21 @@ ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TYPE = 1, 3, 20
 DATA_TYPE, TENSOR_NAME = 2, 8
 INT = 2
 """The ATTRIBUTE_TYPE of a whole number."""
-FLOAT, BFLOAT16 = 1, 16
-"""By TensorProto.DataType."""
+FLOAT, HALVES = 1, (10, 16)
+"""By TensorProto.DataType; the halves are fp16 and bf16."""
 WIDENED, UNROUNDED = b"_in_fp32", b"_unrounded"
-"""What is put behind the name of a tensor in bf16: for its numbers in fp32, and before they are rounded."""
+"""What is put behind the name of a tensor: for its numbers in fp32, and before they are rounded."""
 
 
 def computed_in_fp32(model: Path) -> bytes | None:
-    """An ONNX file's graph as a CPU can compute it; None where it has no weights in bf16.
+    """An ONNX file's graph as a CPU can compute it; None where it has no weights in 16 bits.
 
     ``InputError`` when the file isn't a graph.
     """
     try:
         with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             graphs = [one for one in fields(content, 0, len(content)) if one.number == GRAPH]
-            weights = {name for graph in graphs for name in _weights_in_bf16(content, graph)}
+            weights = {name: kind for graph in graphs for name, kind in _halves(content, graph)}
             if not weights:
                 return None
             return b"".join(
@@ -102,17 +104,24 @@ class _Node:
         return bytes_field(NODE, b"".join((*inputs, *outputs, self.rest)))
 
 
-def _graph(content: mmap.mmap, graph: Field, weights: set[bytes]) -> Iterator[bytes]:
+def _graph(content: mmap.mmap, graph: Field, weights: Mapping[bytes, int]) -> Iterator[bytes]:
     """The fields of the graph; operators come in the order in which they are computed."""
-    narrow, widened = set(weights), set[bytes]()
+    halves, widened = dict(weights), set[bytes]()
     for field, raw in _pieces(content, graph.begin, graph.end):
         if field.number != NODE:
             yield raw
             continue
         node = _Node.read(content, field)
-        read = dict.fromkeys(name for name in node.inputs if name in narrow)
-        if node.to == BFLOAT16 or (read and node.operator in (*MOVING, *ELEMENTWISE, *PRODUCTS)):
-            narrow.update(node.outputs)
+        read = dict.fromkeys(name for name in node.inputs if name in halves)
+        kind = node.to if node.operator == "Cast" else max((halves[name] for name in read), default=FLOAT)
+        if kind in HALVES and node.operator in (
+            "Cast",
+            "DequantizeLinear",
+            *MOVING,
+            *ELEMENTWISE,
+            *PRODUCTS,
+        ):
+            halves.update(dict.fromkeys(node.outputs, kind))
         if not read or node.operator not in (*ELEMENTWISE, *PRODUCTS):
             yield raw
             continue
@@ -121,7 +130,7 @@ def _graph(content: mmap.mmap, graph: Field, weights: set[bytes]) -> Iterator[by
         inputs = tuple(name + WIDENED if name in read else name for name in node.inputs)
         outputs = tuple(name + UNROUNDED for name in node.outputs)
         yield bytes(_Node(node.operator, inputs, outputs, node.to, node.rest))
-        yield from (bytes(_Node.cast(name + UNROUNDED, name, BFLOAT16)) for name in node.outputs)
+        yield from (bytes(_Node.cast(name + UNROUNDED, name, kind)) for name in node.outputs)
 
 
 def _pieces(content: mmap.mmap, begin: int, end: int) -> Iterator[tuple[Field, bytes]]:
@@ -131,7 +140,8 @@ def _pieces(content: mmap.mmap, begin: int, end: int) -> Iterator[tuple[Field, b
         begin = field.end
 
 
-def _weights_in_bf16(content: mmap.mmap, graph: Field) -> Iterator[bytes]:
+def _halves(content: mmap.mmap, graph: Field) -> Iterator[tuple[bytes, int]]:
+    """Name and type of each weight in 16 bits."""
     for one in fields(content, graph.begin, graph.end):
         if one.number == INITIALIZER:
             name, kind = b"", 0
@@ -140,8 +150,8 @@ def _weights_in_bf16(content: mmap.mmap, graph: Field) -> Iterator[bytes]:
                     name = content[field.begin : field.end]
                 elif field.number == DATA_TYPE:
                     kind, _ = varint(content, field.begin, field.end)
-            if kind == BFLOAT16:
-                yield name
+            if kind in HALVES:
+                yield name, kind
 
 
 def _target(content: mmap.mmap, attribute: Field) -> int:
