@@ -65,7 +65,8 @@ class Variant:
     facts: Mapping[str, str] = field(default_factory=dict)
     """What its form decided by measuring model or machine: ``weight_limit``, the largest absolute
     8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``; of
-    torch's, the ``torch`` that wrote it. And what it asks: of fp8, the least ``compute_capability``."""
+    torch's, the ``torch`` that wrote it. And what it asks: of fp8 and bf16, the least
+    ``compute_capability``."""
 
     def __post_init__(self) -> None:
         """Raise ``ValueError`` naming the field that can't be so."""

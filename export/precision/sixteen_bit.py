@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from ..bundle.halves import ELEMENTWISE, MOVING, PRODUCTS
 from .calibration import Calibration
 from .ranges import largest_values
+from .record import record
 from .surgery import weights
 
 
@@ -35,6 +36,8 @@ FP16 = Half("fp16", TensorProto.FLOAT16, np.dtype(np.float16), 65504)
 BF16 = Half("bf16", TensorProto.BFLOAT16, np.dtype(ml_dtypes.bfloat16), float.fromhex("0x1.fep127"))
 
 
+AMPERE = "8.0"
+"""The least compute capability that multiplies bf16."""
 HEADROOM = 4
 """How much larger than on the calibration texts an activation may become."""
 
@@ -58,7 +61,9 @@ def write_fp16(source: Path, target: Path, calibration: Calibration) -> None:
 
 def write_bf16(source: Path, target: Path, calibration: Calibration) -> None:
     """The same in bf16, which has the range of fp32: the calibration texts aren't read."""
-    onnx.save(halved(onnx.load(source), BF16), target)
+    model = halved(onnx.load(source), BF16)
+    record(model, compute_capability=AMPERE)
+    onnx.save(model, target)
 
 
 def halved(model: onnx.ModelProto, half: Half, overflowing: Collection[str] = ()) -> onnx.ModelProto:
