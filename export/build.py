@@ -28,7 +28,7 @@ from .evaluate import Measurement
 from .forms import Form
 from .judge import judge
 from .plots import PARETO_FILE, draw_pareto
-from .providers import CPU, TORCH
+from .providers import CPU, TENSORRT, TORCH
 from .recipe import REFERENCE, Recipe
 from .refusals import refuse_cuts, refuse_unattended, refuse_uncuttable
 from .report import REPORT_FILE, Report
@@ -102,6 +102,8 @@ def _work_folder(config: ExportConfig, source: Source) -> Iterator[Path]:
 
 
 def _provider(config: ExportConfig, recipe: Recipe, forms: Mapping[str, Form]) -> str:
+    if recipe.shape.sparse24:
+        return TENSORRT  # to all others its zeros are numbers like any
     if recipe.precision == REFERENCE:
         return TORCH if config.exporter == "torch-export" else CPU
     return forms[recipe.precision].provider

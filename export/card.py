@@ -104,6 +104,11 @@ class Card:
         header = ("variant", "MB", *map(title, metrics), "of fp32", "agree", "batch", "calibration")
         rows = [_variant_row(candidate, metrics) for candidate in self.candidates]
         verdicts = "\n".join(f"- {candidate}" for candidate in self.candidates)
+        sparse = "".join(
+            f"\n\n{one.variant.name} is {one.variant.sparsity}."
+            for one in self.candidates
+            if one.variant.sparsity
+        )
         return (
             f"Measured on the test split, {len(self.held_out.examples)} examples; what falls below"
             f" {100 * self.config.gate:g}% of fp32's {metrics[0]} is not in the bundle. `strop inspect`"
@@ -113,7 +118,7 @@ class Card:
             " between a text alone and the same text in a batch, over up to 500 texts. Calibration: the"
             " expected calibration error, which is how far a label's probability is from the share of right"
             f" labels on average, over {CONFIDENCE_BINS} bins (Guo et al., On Calibration of Modern Neural"
-            " Networks, ICML 2017, equation 3)."
+            f" Networks, ICML 2017, equation 3).{sparse}"
         )
 
     def _labels(self) -> str:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from strop.errors import InputError
 from strop.options import require_at_least
 
-from .forms import FORMS
+from .forms import FORMS, require_sparse_products
 from .recipe import Recipe
 
 GPU_BATCH_TOKENS = 8192
@@ -18,8 +18,9 @@ RECIPES_HELP = "\n".join(
     (
         "Compressed forms to try beside fp32, each behind the accuracy gate; --empty-recipes for none. A"
         " recipe joins with + what to cut (layers3 leaves three, heads6 six in each layer, ffn50 half of"
-        " the feed-forward neurons, vocab the embeddings of the training texts' tokens) and the numbers"
-        " to compute with: layers3+ffn50+int8.\n",
+        " the feed-forward neurons, vocab the embeddings of the training texts' tokens; sparse24 sets two"
+        " of every four weights to zero, for TensorRT) and the numbers to compute with:"
+        " layers3+ffn50+int8.\n",
         *(f"- {form.name}: {form.summary}" for form in FORMS.values()),
     )
 )
@@ -109,7 +110,7 @@ class ExportConfig:
                 raise InputError(f"{flag} is {value}; it must be above 0")
         require_at_least(self, engine_tokens=1, calibration_texts=1, golden_examples=1, recover=0, seed=0)
         for recipe in self.recipes:
-            Recipe.parse(recipe, tuple(FORMS))
+            require_sparse_products(Recipe.parse(recipe, tuple(FORMS)))
         if self.compute_capability is not None and not self.tensorrt:
             raise InputError("--compute-capability is for --tensorrt; add that, or leave it out")
         if self.max_tokens is not None:

@@ -22,6 +22,8 @@ class Shape:
     """Percent of each layer's feed-forward neurons."""
     vocab: bool = False
     """Whether only the tokens of the training texts keep an embedding of their own."""
+    sparse24: bool = False
+    """Whether two of every four weights of the encoder's dense layers are zero."""
 
     @property
     def whole(self) -> bool:
@@ -34,18 +36,28 @@ class Shape:
         parts = {"layers": self.layers, "heads": self.heads, "ffn": self.ffn}
         return {name: size for name, size in parts.items() if size is not None}
 
+    @property
+    def taught(self) -> bool:
+        """Whether it answers otherwise than the whole model, from which it should learn."""
+        return bool(self.sizes) or self.sparse24
+
     def within(self, other: "Shape") -> bool:
         """Whether no part is larger than the other's."""
-        return self.vocab >= other.vocab and all(
-            self.sizes.get(name, math.inf) <= size for name, size in other.sizes.items()
+        return (
+            self.vocab >= other.vocab
+            and self.sparse24 >= other.sparse24
+            and all(self.sizes.get(name, math.inf) <= size for name, size in other.sizes.items())
         )
 
     def __str__(self) -> str:
         """``layers3+ffn50+vocab``; empty for a whole model."""
-        return "+".join([f"{name}{size}" for name, size in self.sizes.items()] + ["vocab"] * self.vocab)
+        sizes = [f"{name}{size}" for name, size in self.sizes.items()]
+        return "+".join([*sizes, *(name for name in SWITCHES if getattr(self, name))])
 
 
 _SIZE = re.compile("(layers|heads|ffn)([1-9][0-9]*)")
+SWITCHES = ("vocab", "sparse24")
+"""The cuts that have no size."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +80,15 @@ class Recipe:
         for step in steps if last in known else (*steps, last):
             found = _SIZE.fullmatch(step)
             name, size = (found[1], int(found[2])) if found else (step, 1)
-            if (found is None and step != "vocab") or name in cuts or (name == "ffn" and size >= 100):
+            if (found is None and step not in SWITCHES) or name in cuts or (name == "ffn" and size >= 100):
                 raise InputError(
                     f"--recipes {text}: {step!r} is no step; join cuts such as layers3, heads8, ffn50"
-                    f" (percent) or vocab, each at most once, and one of {', '.join(precisions)} with +"
+                    f" (percent), vocab or sparse24, each at most once, and one of"
+                    f" {', '.join(precisions)} with +"
                 )
             cuts[name] = size
-        vocab = bool(cuts.pop("vocab", 0))
-        return cls(Shape(**cuts, vocab=vocab), precision)
+        vocab, sparse24 = (bool(cuts.pop(name, 0)) for name in SWITCHES)
+        return cls(Shape(**cuts, vocab=vocab, sparse24=sparse24), precision)
 
     def __str__(self) -> str:
         """The variant's name."""

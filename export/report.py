@@ -87,6 +87,8 @@ class Report:
         ]
         for candidate in self.candidates:
             lines += _sensitivities(candidate.variant)
+            if candidate.variant.sparsity:
+                lines += ["", f"{candidate.variant.name} is {candidate.variant.sparsity}."]
         if self.trials:
             lines += [
                 "",

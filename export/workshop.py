@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from strop.tasks import Task
+from strop.train.batches import Row
 
 from .bundle import PROGRAM_SUFFIX, Layout
 from .config import ExportConfig
@@ -21,13 +22,25 @@ from .optimum.graphs import OPTIMUM_PRECISIONS, export_through_optimum
 from .precision.calibration import Calibration, Feeds
 from .precision.divergence import Divergence
 from .precision.record import recorded
+from .precision.sparsity import record_sparsity
 from .program.forms import PROGRAMS, ProgramForm
 from .program.write import export_program
 from .recipe import REFERENCE, Recipe, Shape
-from .shapes import Importance, Lesson, cut, measure_importance, teach, trim_vocabulary
+from .shapes import (
+    Importance,
+    Lesson,
+    cut,
+    encoder_linears,
+    held_sparse,
+    measure_importance,
+    sparse_masks,
+    teach,
+    trim_vocabulary,
+)
 from .source import Source
 
-IMPORTANCE_TEXTS = 512
+SAMPLE_TEXTS = 512
+"""Texts on which it is measured what can go, at most."""
 Exporter = Callable[[PreTrainedModel, Task, Layout, Sequence[NDArray[np.int64]], Path], None]
 """Writes a model to a file, given examples, and compares its logits with the model's."""
 EXPORTERS: Mapping[str, Exporter] = {
@@ -94,6 +107,8 @@ class Workshop:
             self._progress.step(f"compressing to {recipe}")
             divergence = Divergence(whole, self._feeds, self._source.task)
             form.write(whole, draft, Calibration(self._feeds, divergence))
+            if recipe.shape.sparse24:
+                record_sparsity(draft, int(recorded(whole)["sparse24"]))
         return draft.replace(path)
 
     def _export(self, recipe: Recipe, exporter: Exporter, draft: Path) -> None:
@@ -101,6 +116,8 @@ class Workshop:
         self._progress.step(f"writing {recipe}")
         examples = next(iter(self._source.calibration_batches()))
         exporter(model, self._source.task, self._source.layout, examples, draft)
+        if recipe.shape.sparse24:
+            record_sparsity(draft, len(encoder_linears(model)))
 
     def _path(self, recipe: Recipe) -> Path:
         form = self._forms.get(recipe.precision)
@@ -111,18 +128,19 @@ class Workshop:
         return map(self._source.layout.feeds, self._source.calibration_batches())
 
     def _shaped(self, shape: Shape) -> PreTrainedModel:
-        """The model in a shape, having learnt from the whole one what it lost in size."""
+        """The model in a shape, having learnt from the whole one what it lost."""
         if shape.whole:
             return self._source.model
         if self._last and self._last[0] == shape:
             return self._last[1]
         model, kept = cut(self._source.model, shape, self._importance if shape.sizes else None)
-        if shape.sizes and self._config.recover:
-            self._progress.step(f"teaching {shape}")
-            lesson = Lesson(
-                self._source.lessons, self._config.recover, self._source.task, seed=self._config.seed
-            )
-            teach(model, self._source.model, kept, lesson, self._progress.advanced)
+        with held_sparse(sparse_masks(model, self._sample) if shape.sparse24 else {}):
+            if shape.taught and self._config.recover:
+                self._progress.step(f"teaching {shape}")
+                lesson = Lesson(
+                    self._source.lessons, self._config.recover, self._source.task, seed=self._config.seed
+                )
+                teach(model, self._source.model, kept, lesson, self._progress.advanced)
         if shape.vocab:
             trim_vocabulary(model, self._source.used_tokens, self._source.unknown)
         self._last = shape, model
@@ -131,9 +149,13 @@ class Workshop:
     @cached_property
     def _importance(self) -> Importance:
         self._progress.step("measuring what each part is worth")
+        return measure_importance(self._source.model, self._sample, self._source.task)
+
+    @cached_property
+    def _sample(self) -> list[Row]:
+        """Labelled examples on which it is measured what can go."""
         labelled = self._source.labelled
-        rows = random.Random(self._config.seed).sample(labelled, min(IMPORTANCE_TEXTS, len(labelled)))
-        return measure_importance(self._source.model, rows, self._source.task)
+        return random.Random(self._config.seed).sample(labelled, min(SAMPLE_TEXTS, len(labelled)))
 
 
 def facts_of(graph: Path) -> dict[str, str]:

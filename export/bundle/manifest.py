@@ -65,9 +65,8 @@ class Variant:
     facts: Mapping[str, str] = field(default_factory=dict)
     """What its form decided by measuring model or machine: ``weight_limit``, the largest absolute
     8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``; of
-    torch's, the ``torch`` that wrote it. And what it asks: of fp8 and bf16, the least
-    ``compute_capability``."""
-
+    torch's, the ``torch`` that wrote it; ``sparse24``, how many dense layers are 2:4 sparse. And what it
+    asks: of fp8 and bf16, the least ``compute_capability``."""
     def __post_init__(self) -> None:
         """Raise ``ValueError`` naming the field that can't be so."""
         require_name("a variant's name", self.name)
@@ -79,6 +78,16 @@ class Variant:
             )
         if not 0 <= self.golden_tolerance < math.inf:
             raise ValueError(f"golden_tolerance is {self.golden_tolerance} and should be 0 or more")
+
+    @property
+    def sparsity(self) -> str:
+        """Its 2:4 sparsity in a phrase; empty where it has none."""
+        if "sparse24" not in self.facts:
+            return ""
+        return (
+            f"2:4 sparse: in {self.facts['sparse24']} dense layers two of every four weights are zero,"
+            " which TensorRT may skip on GPUs from Ampere on; all else computes them like any"
+        )
 
 
 @dataclass(frozen=True)

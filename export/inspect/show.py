@@ -39,6 +39,9 @@ def show(bundle: Bundle, findings: Findings, engines: Sequence[EngineFinding], c
     console.print(f"{manifest.name} {manifest.version}", style="bold")
     console.print(_facts(_summary(manifest) | {"signature": SIGNATURES[findings.signature]}))
     console.print(_variants(manifest))
+    if sparse := {one.name: one.sparsity for one in manifest.variants if one.sparsity}:
+        console.print("\nsparsity", style="bold")
+        console.print(_facts(sparse))
     if findings.elsewhere:
         console.print("\nnot here on what it was made for", style="bold")
         console.print(_facts(findings.elsewhere))

@@ -24,6 +24,8 @@ class Precision:
     """Whether a text's answer is the same bit for bit alone and in any batch, on a CPU."""
     provider: str = "CPUExecutionProvider"
     """The ONNX Runtime execution provider it is meant for."""
+    sparse24: bool = False
+    """Whether TensorRT has products in it that skip the zeros of 2:4 sparse weights."""
 
 
 def _writer(module: str, function: str = "write") -> Writer:
@@ -79,6 +81,7 @@ PRECISIONS: Mapping[str, Precision] = {
             "the same in bfloat16, which can't overflow but is coarser: for GPUs from Ampere on",
             _writer("sixteen_bit", "write_bf16"),
             provider="CUDAExecutionProvider",
+            sparse24=True,
         ),
         Precision(
             "int8-symmetric",
@@ -86,6 +89,7 @@ PRECISIONS: Mapping[str, Precision] = {
             _writer("symmetric", "write_int8"),
             batch_invariant=False,
             provider="TensorrtExecutionProvider",
+            sparse24=True,
         ),
         Precision(
             "fp8",

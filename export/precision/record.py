@@ -8,10 +8,9 @@ PREFIX = "strop."
 
 
 def record(model: onnx.ModelProto, **facts: str) -> None:
-    """Add facts to the graph's metadata."""
-    for name, value in facts.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = PREFIX + name, value
+    """Add facts to the graph's metadata, in the place of older ones of the same name."""
+    there = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, there | {PREFIX + name: value for name, value in facts.items()})
 
 
 def recorded(graph: Path) -> dict[str, str]:

@@ -2,7 +2,18 @@
 
 from .cutting import cut
 from .importance import Importance, measure_importance
+from .sparsity import encoder_linears, held_sparse, sparse_masks
 from .teaching import Lesson, teach
 from .vocabulary import trim_vocabulary
 
-__all__ = ["Importance", "Lesson", "cut", "measure_importance", "teach", "trim_vocabulary"]
+__all__ = [
+    "Importance",
+    "Lesson",
+    "cut",
+    "encoder_linears",
+    "held_sparse",
+    "measure_importance",
+    "sparse_masks",
+    "teach",
+    "trim_vocabulary",
+]

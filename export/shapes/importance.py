@@ -41,18 +41,23 @@ class Importance:
 def measure_importance(model: PreTrainedModel, rows: Sequence[Row], task: Task) -> Importance:
     """Measure a model in eval mode on labelled examples; its weights stay as they are."""
     model.requires_grad_(True)  # a merged adapter leaves them frozen
-    collate = Collator(int(model.config.pad_token_id))
-    order = longest_first(rows)
-    batches = [
-        {name: tensor.to(model.device) for name, tensor in collate([rows[i] for i in part]).items()}
-        for part in (order[start : start + BATCH] for start in range(0, len(order), BATCH))
-    ]
+    batches = batches_of(model, rows)
     heads, neurons = _first_order(model, HEADS[task.head], batches)
     # The cost of ranking layers grows with their square, and fewer texts rank them as well.
     some = batches[:: max(1, len(batches) // LAYER_BATCHES)]
     with torch.autocast(model.device.type, torch.bfloat16, enabled=arithmetic("auto") == "bf16"):
         dispensable = tuple(_dispensable(model, some, task))
     return Importance(heads, neurons, dispensable)
+
+
+def batches_of(model: PreTrainedModel, rows: Sequence[Row]) -> list[dict[str, Tensor]]:
+    """The rows in batches on the model's device, of about equally long texts each."""
+    collate = Collator(int(model.config.pad_token_id))
+    order = longest_first(rows)
+    return [
+        {name: tensor.to(model.device) for name, tensor in collate([rows[i] for i in part]).items()}
+        for part in (order[start : start + BATCH] for start in range(0, len(order), BATCH))
+    ]
 
 
 def _first_order(
