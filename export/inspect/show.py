@@ -124,7 +124,9 @@ def _engines(engines: Sequence[EngineFinding]) -> Table:
             Text("not here" if finding.fault else "usable", style="yellow" if finding.fault else "green"),
             f"{key.variant} for {card}, {key.library} {key.version} for CUDA {key.cuda};"
             f" {engine.entry.bytes / 1e6:.1f} MB, built in {engine.seconds:.1f} s; rows x tokens"
-            f" {', '.join(map(str, key.profiles))}" + (f"; {finding.fault}" if finding.fault else ""),
+            f" {', '.join(map(str, key.profiles))}"
+            + ("; may skip 2:4 sparse weights" if key.sparse else "")
+            + (f"; {finding.fault}" if finding.fault else ""),
         )
     return table
 

@@ -63,7 +63,15 @@ def _build(key: EngineKey, graph: Path, cache: EngineCache, job: dict[str, Any],
             return
         began = time.monotonic()
         timings = cache.folder / f"{key.library}-{key.version}-sm{key.compute_capability}.timings"
-        engine = build(graph, key.library, key.profiles, key.compute_capability, progress, timings)
+        engine = build(
+            graph,
+            key.library,
+            key.profiles,
+            key.compute_capability,
+            progress,
+            timings,
+            sparse=key.sparse,
+        )
         cache.keep(key, engine, job["card"], round(time.monotonic() - began, 3))
 
 

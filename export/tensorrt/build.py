@@ -20,12 +20,15 @@ def build(
     compute_capability: str,
     progress: Callable[[float], None],
     timing_cache: Path,
+    *,
+    sparse: bool,
 ) -> memoryview:
     """Build an engine of ``graph`` with the module ``library``.
 
     Its first dimension is rows and its second, where it has one, tokens of a row. ``progress`` hears what
     part is done, from 0 to 1, on any thread. What kernels were timed at stays in ``timing_cache``, so
-    that another engine of the same layers is built sooner; TensorRT-RTX times none at build.
+    that another engine of the same layers is built sooner; TensorRT-RTX times none at build. Of ``sparse``
+    weights it looks for 2:4 zeros and takes kernels that skip them where they are quicker.
 
     Raises ``StropError`` with the library's own reason when it can't take the graph.
     """
@@ -40,6 +43,8 @@ def build(
     config = builder.create_builder_config()
     # Else fp32 products are rounded to 10 bits on the way, and fp32 would not be the reference.
     config.clear_flag(trt.BuilderFlag.TF32)
+    if sparse:
+        config.set_flag(trt.BuilderFlag.SPARSE_WEIGHTS)
     config.progress_monitor = _monitor(trt, progress)
     for profile in profiles:
         config.add_optimization_profile(_optimization_profile(builder, network, profile))

@@ -36,6 +36,8 @@ class EngineKey:
     cuda: str
     compute_capability: str
     profiles: tuple[Profile, ...]
+    sparse: bool
+    """Whether it may skip the zeros of 2:4 sparse weights."""
 
     @property
     def stem(self) -> str:
@@ -61,6 +63,7 @@ class EngineKey:
             cuda=library.cuda,
             compute_capability=compute_capability,
             profiles=profiles,
+            sparse=bool(variant.sparsity),
         )
 
     @classmethod

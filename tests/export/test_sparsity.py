@@ -1,5 +1,7 @@
 """2:4 sparsity: which weights stay, that learning wakes no other, and what is shipped of it."""
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -20,6 +22,7 @@ from strop.export.precision.sparsity import is_sparse, record_sparsity
 from strop.export.recipe import Recipe, Shape
 from strop.export.shapes import Lesson, cut, encoder_linears, held_sparse, sparse_masks, teach
 from strop.export.shapes.sparsity import two_of_four
+from strop.export.tensorrt import Builder, EngineCache, EngineKey, find, profiles_of
 from strop.tasks import TASKS
 from strop.train.batches import Item
 from strop.train.encoder import Encoder
@@ -156,3 +159,19 @@ def test_a_fact_stands_only_once_in_a_graph():
         "strop.sparse24": "2",
         "strop.other": "a",
     }
+
+
+@pytest.mark.skipif(
+    find().library is None or not find().library.capabilities,
+    reason=f"no TensorRT-RTX builds here: {find().no_library}",
+)
+def test_the_builder_may_use_what_a_variant_says_of_itself(sparse_bundle, tmp_path, capsys):
+    cache, library = EngineCache(tmp_path), find().library
+    fp32, half, _ = sparse_bundle.manifest.variants
+    profiles = profiles_of([(1, 16), (2, 16)])
+    keys = [EngineKey.of(sparse_bundle, one, library, "8.9", profiles) for one in (fp32, half)]
+    assert [key.sparse for key in keys] == [False, True]
+    built = Builder(sparse_bundle.model_file(half), keys[1], cache).run(lambda part: None)
+    assert json.loads(built.path.with_suffix(".json").read_text())["key"]["sparse"] is True
+    assert main(["inspect", str(sparse_bundle.root), "--engine-cache", str(tmp_path)]) == 0
+    assert "may skip 2:4 sparse weights" in " ".join(capsys.readouterr().out.split())

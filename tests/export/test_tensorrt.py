@@ -61,6 +61,7 @@ def key_of(graph, **fields):
             library.cuda,
             "8.9",
             PROFILES,
+            sparse=False,
         ),
         **fields,
     )
@@ -72,7 +73,7 @@ def ignore(part):
 
 @pytest.fixture
 def key():
-    return EngineKey("fp16", "0" * 64, "tensorrt_rtx", "1.7.1", "13", "8.9", PROFILES)
+    return EngineKey("fp16", "0" * 64, "tensorrt_rtx", "1.7.1", "13", "8.9", PROFILES, sparse=False)
 
 
 @given(st.lists(st.tuples(st.integers(1, 64), st.sampled_from([16, 32, 64])), min_size=1))
@@ -150,6 +151,7 @@ def test_an_engine_is_found_again_by_its_whole_key_alone(key, tmp_path):
         "cuda": "12",
         "compute_capability": "8.6",
         "profiles": PROFILES[:1],
+        "sparse": True,
     }
     assert others.keys() == asdict(key).keys()
     for name, value in others.items():

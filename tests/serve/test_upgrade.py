@@ -107,7 +107,7 @@ SHAPES = {**RECTANGLE, "starts": (-1,), "logits": (-1, 3)}
 
 def key_of(bundle: Bundle) -> EngineKey:
     profiles = profiles_of(layout_of(bundle).shapes(TOKENS))
-    return EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles)
+    return EngineKey("fp32", "0" * 64, "tensorrt", "11.0.0", "13", "8.9", profiles, sparse=False)
 
 
 def engine_on(card: MadeUpCard, bundle: Bundle) -> TensorRTEngine:
