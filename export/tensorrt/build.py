@@ -27,8 +27,8 @@ def build(
 
     Its first dimension is rows and its second, where it has one, tokens of a row. ``progress`` hears what
     part is done, from 0 to 1, on any thread. What kernels were timed at stays in ``timing_cache``, so
-    that another engine of the same layers is built sooner; TensorRT-RTX times none at build. Of ``sparse``
-    weights it looks for 2:4 zeros and takes kernels that skip them where they are quicker.
+    that another engine of the same layers is built sooner; TensorRT-RTX times none at build. Zeros of 2:4
+    ``sparse`` weights are skipped where kernels that do are quicker.
 
     Raises ``StropError`` with the library's own reason when it can't take the graph.
     """
@@ -40,11 +40,7 @@ def build(
     if not parser.parse_from_file(str(graph)):
         reasons = [str(parser.get_error(number)) for number in range(parser.num_errors)]
         raise StropError(f"{library} {trt.__version__} can't take {graph}: {'; '.join(reasons)}")
-    config = builder.create_builder_config()
-    # Else fp32 products are rounded to 10 bits on the way, and fp32 would not be the reference.
-    config.clear_flag(trt.BuilderFlag.TF32)
-    if sparse:
-        config.set_flag(trt.BuilderFlag.SPARSE_WEIGHTS)
+    config = configuration(trt, builder, sparse=sparse)
     config.progress_monitor = _monitor(trt, progress)
     for profile in profiles:
         config.add_optimization_profile(_optimization_profile(builder, network, profile))
@@ -76,6 +72,16 @@ def _timings(config: Any, path: Path) -> Any:
         if timings is not None and config.set_timing_cache(timings, ignore_mismatch=False):
             return timings
     return None
+
+
+def configuration(trt: Any, builder: Any, *, sparse: bool) -> Any:
+    """A builder's configuration with the flags that all engines have, and those of ``sparse`` weights."""
+    config = builder.create_builder_config()
+    # Else fp32 products are rounded to 10 bits on the way, and fp32 would not be the reference.
+    config.clear_flag(trt.BuilderFlag.TF32)
+    if sparse:
+        config.set_flag(trt.BuilderFlag.SPARSE_WEIGHTS)
+    return config
 
 
 def _optimization_profile(builder: Any, network: Any, profile: Profile) -> Any:

@@ -1,6 +1,8 @@
 """2:4 sparsity: which weights stay, that learning wakes no other, and what is shipped of it."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import onnx
@@ -161,10 +163,31 @@ def test_a_fact_stands_only_once_in_a_graph():
     }
 
 
-@pytest.mark.skipif(
+needs_builder = pytest.mark.skipif(
     find().library is None or not find().library.capabilities,
     reason=f"no TensorRT-RTX builds here: {find().no_library}",
 )
+
+# In a process of its own: without a driver the library may end the one that it is in.
+ASK_FOR_FLAGS = """
+import tensorrt_rtx as trt
+from strop.export.tensorrt.build import configuration
+
+builder = trt.Builder(trt.Logger())
+for sparse in (False, True):
+    print(configuration(trt, builder, sparse=sparse).get_flag(trt.BuilderFlag.SPARSE_WEIGHTS), flush=True)
+"""
+
+
+@needs_builder
+def test_the_library_is_told_of_sparse_weights():
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_FOR_FLAGS], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["False", "True"], done.stderr
+
+
+@needs_builder
 def test_the_builder_may_use_what_a_variant_says_of_itself(sparse_bundle, tmp_path, capsys):
     cache, library = EngineCache(tmp_path), find().library
     fp32, half, _ = sparse_bundle.manifest.variants

@@ -116,7 +116,9 @@ def test_a_card_that_fails_gives_everything_back():
 def test_without_a_driver_opening_an_engine_fails_in_words(tmp_path: Path):
     found = find()
     library = found.require_library()
-    key = EngineKey("fp32", "0" * 64, library.module, library.version, library.cuda, "8.9", ())
+    key = EngineKey(
+        "fp32", "0" * 64, library.module, library.version, library.cuda, "8.9", (), sparse=False
+    )
     engine = EngineCache(tmp_path).keep(key, memoryview(b"no engine at all"), "", 1.0)
     with pytest.raises(StropError, match="can't be loaded: "):
         LoadedEngine(engine)
