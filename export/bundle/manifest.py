@@ -67,6 +67,7 @@ class Variant:
     8-bit weight; of mixed, ``sensitivities`` (nats, by family of layers) and what stayed ``fp32``; of
     torch's, the ``torch`` that wrote it; ``sparse24``, how many dense layers are 2:4 sparse. And what it
     asks: of fp8 and bf16, the least ``compute_capability``."""
+
     def __post_init__(self) -> None:
         """Raise ``ValueError`` naming the field that can't be so."""
         require_name("a variant's name", self.name)
