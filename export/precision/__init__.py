@@ -75,6 +75,7 @@ PRECISIONS: Mapping[str, Precision] = {
             "half precision for a GPU; on a CPU it only halves the file",
             _writer("sixteen_bit", "write_fp16"),
             provider="CUDAExecutionProvider",
+            sparse24=True,
         ),
         Precision(
             "bf16",

@@ -104,7 +104,7 @@ def test_a_width_that_four_does_not_divide_is_refused_by_name(model, rows):
 )
 def test_a_form_that_wins_nothing_by_it_is_refused(tmp_path, recipe):
     with pytest.raises(
-        InputError, match=r"skips the zeros of sparse24.* join it with fp16 or int8-symmetric"
+        InputError, match=r"skips the zeros of sparse24.* join it with fp16 or bf16 or int8-symmetric"
     ):
         ExportConfig(tmp_path, recipes=(recipe,))
 

@@ -290,7 +290,9 @@ def test_a_bundle_gets_its_engines_ahead_of_time_and_inspect_lists_them(exported
     (rebuilt,), _ = build_ahead(bundle, find(), "8.9", cache, 64, heard.__setitem__)
     assert rebuilt.entry.bytes == engine.entry.bytes
     newer = replace(bundle.reference, facts={ASKED: "12.0"})
-    asking = replace(bundle, manifest=replace(bundle.manifest, variants=(newer,)))
+    asking = replace(
+        bundle, manifest=replace(bundle.manifest, variants=(newer,), default_variant=newer.name)
+    )
     engines, failures = build_ahead(asking, find(), "8.9", cache, 64, heard.__setitem__)
     assert not engines
     assert "asks for compute capability 12.0 or later" in str(failures["fp32"])
