@@ -53,8 +53,17 @@ COMMANDS = {
     "demo": ("strop.demo:demo", "All of it on real sentences, in about ten minutes."),
 }
 
+
+def _as_typed(default: Any) -> str | None:
+    """A default as the user would type it; None for a flag that is off or an option that is empty."""
+    if isinstance(default, tuple):
+        return " ".join(map(str, default)) or None
+    return None if default in (None, False, "", {}) else "on" if default is True else str(default)
+
+
 app = App(
     name="strop",
+    default_parameter=Parameter(show_default=_as_typed),
     version=__version__,
     help="From labelled text to a costed gRPC endpoint on one edge box.",
     help_epilogue="Options can also stand in a TOML file (--config), under their command's name.",

@@ -180,3 +180,9 @@ def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(strop, tmp_path):
     (tmp_path / "data").mkdir()
     assert "--out ." in one_line(strop("demo", "--out", "."), 2)
     assert (tmp_path / "data").is_dir()
+
+
+def test_help_shows_a_default_as_it_is_typed(strop):
+    shown = " ".join(strop("tune", "--help").stdout.replace("│", "").split())
+    assert "[default: 128 256 384 512]" in shown
+    assert "default: False" not in strop("inspect", "--help").stdout

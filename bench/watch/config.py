@@ -53,7 +53,7 @@ class WatchConfig:
     stream."""
     out: Path | None = None
     """Where the labelled texts go as JSONL, alerts among them; without it, to the standard output."""
-    follow: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    follow: Annotated[bool, Parameter(negative="")] = False
     """Wait for more at the end of the file, and go on with the next one when it is rotated or cut, until
     interrupted."""
     state: Path | None = None

@@ -32,9 +32,7 @@ class SplitConfig:
     _: KW_ONLY
     out: Path
     """Folder for train.jsonl, validation.jsonl and test.jsonl. Every column is kept."""
-    text_column: Annotated[
-        tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
-    ] = ()
+    text_column: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
     """The column with the text; several where a row is a pair. Default: what the row has of text,
     text_pair, tokens, context, question, prompt, response, messages and their like."""
     label_column: str | None = None
@@ -45,7 +43,7 @@ class SplitConfig:
     stratify: str | None = None
     """A column, such as label, in each of whose values the ratio holds as closely as whole texts
     allow. For rare classes. Texts near a border may then move between splits as data grows."""
-    drop_leaked: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    drop_leaked: Annotated[bool, Parameter(negative="")] = False
     """Leave out of train what is in validation or test as well, and out of validation what is in
     test, but for case, spaces and Unicode form. Never drops a test row."""
 

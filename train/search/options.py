@@ -27,9 +27,9 @@ class SearchOptions:
     doesn't say when it ends."""
     trials: Option[int | None] = None
     """How many trainings a search may try, the given options first."""
-    space: Annotated[
-        dict[str, list[str]], Parameter(group=GROUP, consume_multiple=True, negative="", show_default=False)
-    ] = field(default_factory=dict)
+    space: Annotated[dict[str, list[str]], Parameter(group=GROUP, consume_multiple=True, negative="")] = (
+        field(default_factory=dict)
+    )
     """Where a search looks for an option, as --space.learning-rate 1e-4 1e-3, or [train.space] in a TOML
     file: two numbers are the ends of a range; one value is kept, and three or more are choices.
     Default: round the given values of learning_rate, epochs, batch_size, warmup_share, weight_decay,

@@ -23,9 +23,7 @@ class CheckConfig:
     data: Path
     """A labelled file of any format, or a folder with some of train, validation and test."""
     _: KW_ONLY
-    text_column: Annotated[
-        tuple[str, ...], Parameter(consume_multiple=True, negative="", show_default=False)
-    ] = ()
+    text_column: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
     """The column with the text; several where a row is a pair. Default: as in strop data split."""
     label_column: str | None = None
     """The column to predict. Default: label, labels, score, tags or answers, which the data has."""
@@ -40,7 +38,7 @@ class CheckConfig:
     suspects: bool = True
     """Look for labels that the other rows contradict. It takes most of the time: seconds for two
     classes, a minute for a hundred."""
-    json: Annotated[bool, Parameter(negative="", show_default=False)] = False
+    json: Annotated[bool, Parameter(negative="")] = False
     """Print everything as JSON, with every row of every finding."""
 
     def __post_init__(self) -> None:
