@@ -1,7 +1,6 @@
 """The command line: sub-commands found by name, options from frozen dataclasses and one TOML file."""
 
 import difflib
-import errno
 import os
 import signal
 import sys
@@ -15,7 +14,7 @@ import cyclopts
 from cyclopts import App, Parameter
 from cyclopts.config import Dict
 
-from . import __version__
+from . import __version__, refusals
 from .errors import InputError, StropError, reason
 
 # Named by import path and loaded when called: `strop serve` must not pay for torch.
@@ -72,9 +71,6 @@ for _place, (_name, (_target, _help)) in enumerate(COMMANDS.items()):
     app.command(_target, name=_name, help=_help, sort_key=_place)
 
 
-REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
-"""What the box refuses to any command that reads or writes, and no command can foresee."""
-
 # Errors, exit codes and Ctrl-C are ours to report, below; cyclopts would end the process itself.
 _OURS: dict[str, Any] = {
     "exit_on_error": False,
@@ -119,6 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, _terminate)
     try:
         app.meta(arguments, **_OURS)
+        sys.stdout.flush()  # not at exit, where what it comes upon is told as Python does
     except cyclopts.CycloptsError as error:
         return _complain(_usage(error), 2)
     except StropError as error:
@@ -128,13 +125,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         hint = "pip install 'strop[bench,cpu,train,export]' brings all that the commands use"
         return _complain(f"the Python package {error.name!r} is not installed; {hint}", 1)
+    except BrokenPipeError:  # strop … | head: whoever read has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except OSError as error:
-        if error.errno not in REFUSED:
+        if (refusal := refusals.told(error)) is None:
             raise
-        where = "" if error.filename is None else f"{error.filename}: "
-        return _complain(
-            f"{where}{reason(error)}; make room, get the right to it, or name another place", 1
-        )
+        return _complain(refusal, 1)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     return 0

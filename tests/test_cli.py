@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -180,6 +181,28 @@ def test_the_demo_does_not_empty_a_folder_that_is_not_its_own(strop, tmp_path):
     (tmp_path / "data").mkdir()
     assert "--out ." in one_line(strop("demo", "--out", "."), 2)
     assert (tmp_path / "data").is_dir()
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """A labelled file, large enough for three splits."""
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\n" + "".join(f"text {n},{'ab'[n % 2]}\n" for n in range(200)))
+    return path
+
+
+def test_a_full_disk_is_one_line_and_a_fix(labelled):
+    command = [sys.executable, "-m", "strop", "data", "check", labelled, "--no-suspects", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert one_line(done, 1).startswith("strop: No space left on device; make room")
+
+
+def test_a_reader_that_has_enough_is_no_fault(labelled):
+    command = [sys.executable, "-m", "strop", "data", "check", labelled, "--no-suspects", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert (process.wait(), process.stderr.read()) == (141, b"")
 
 
 def test_help_shows_a_default_as_it_is_typed(strop):

@@ -15,6 +15,7 @@ from strop.tasks import Task
 from .additions import HELD_OUT, KNOWN, Addition, held_out_keys, key
 from .augmentation.copies import draw
 from .data.splits import Splits
+from .disk import faults_as_os_errors
 from .encoder import Encoder
 from .examples import Columns
 from .finished import FinishedModel
@@ -88,7 +89,8 @@ class Continued(Encoder):
         if not self.kept.is_dir():
             partial = self.kept.with_name(f".{self.kept.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
-            self.model(task, labels)[0].save_pretrained(partial)
+            with faults_as_os_errors(self.kept):
+                self.model(task, labels)[0].save_pretrained(partial)
             partial.rename(self.kept)
 
 

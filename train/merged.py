@@ -35,9 +35,11 @@ def merge(config: MergeConfig) -> None:
         # Not at the top: the options' help must not wait for transformers.
         from transformers import AutoTokenizer
 
+        from .disk import faults_as_os_errors
         from .pooling import write_pooling
 
-        model.save_pretrained(stage)
+        with faults_as_os_errors(config.out):
+            model.save_pretrained(stage)
         if run.task.pooling:
             write_pooling(stage, run.task.pooling, model.config.hidden_size)
         AutoTokenizer.from_pretrained(run.root / TOKENIZER_FOLDER).save_pretrained(stage)

@@ -11,6 +11,7 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
+from .disk import faults_as_os_errors
 from .heads import Head
 from .losses.adversary import Adversary
 from .losses.objective import Objective
@@ -76,6 +77,10 @@ class StropTrainer(Trainer):
             return (loss, {"loss": loss, "logits": kept}) if return_outputs else loss
         loss = self._objective(model, inputs)
         return loss * self._adversary.weight if self._adversary else loss
+
+    def _save_checkpoint(self, *arguments: Any, **options: Any) -> None:
+        with faults_as_os_errors(Path(str(self.args.output_dir))):
+            super()._save_checkpoint(*arguments, **options)
 
     def _save(self, output_dir: str | None = None, state_dict: object = None) -> None:
         folder = Path(str(output_dir))

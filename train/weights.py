@@ -15,6 +15,7 @@ from .adapter import ADAPTER_FOLDER, Adapter
 from .attach import attach
 from .attention import fuse_attention
 from .config import TrainConfig
+from .disk import faults_as_os_errors
 from .encoder import Encoder
 from .heads import HEADS
 from .losses.dropout import set_dropout
@@ -58,14 +59,14 @@ def trainable(
 
 def save_weights(model: PreTrainedModel | PeftModel, root: Path) -> None:
     """Write what was trained into a run directory, in place of an earlier attempt."""
-    if not isinstance(model, PeftModel):
-        shutil.rmtree(root / MODEL_FOLDER, ignore_errors=True)
-        model.save_pretrained(root / MODEL_FOLDER)
-        return
-    folder = root / ADAPTER_FOLDER
+    folder = root / (ADAPTER_FOLDER if isinstance(model, PeftModel) else MODEL_FOLDER)
     shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(str(folder), save_embedding_layers=False)
-    (folder / "README.md").unlink()  # an unfilled template
+    with faults_as_os_errors(folder):
+        if isinstance(model, PeftModel):
+            model.save_pretrained(str(folder), save_embedding_layers=False)
+            (folder / "README.md").unlink()  # an unfilled template
+        else:
+            model.save_pretrained(folder)
 
 
 def weights_folder(root: Path, base_model: str) -> str:
