@@ -118,6 +118,40 @@ def test_classes_that_nothing_can_be_learnt_of_are_found(
     assert found["class not in train"] == [["test.jsonl line 1", "test.jsonl line 2"]]
 
 
+def test_data_of_one_class_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [row for row in _rows(0, 20) if row["label"] == "good"]
+    assert "only one class" in _survey(capsys, _jsonl(tmp_path / "a.jsonl", rows))["found"]
+
+
+def test_scores_are_no_classes_and_one_that_is_no_number_is_unusable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("text,score\nlovely,4.5\ncharming,4\ndull,low\n", encoding="utf-8")
+    survey = _survey(capsys, file)
+    assert survey["found"] == {"unusable row": [["a.csv line 4"]]}
+    assert survey["classes"] == {}
+
+
+def test_several_labels_of_a_row_are_counted_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"text": "a", "labels": ["x", "y"]}, {"text": "b", "labels": "x"}, {"text": "c", "labels": []}]
+    _jsonl(tmp_path / "train.jsonl", rows)
+    _jsonl(tmp_path / "test.jsonl", [{"text": "d", "labels": "x|z"}])
+    survey = _survey(capsys, tmp_path)
+    assert survey["classes"] == {"train": {"x": 2, "y": 1}, "test": {"x": 1, "z": 1}}
+    assert survey["found"] == {"class not in train": [["test.jsonl line 1"]]}
+
+
+def test_a_label_column_that_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = _jsonl(tmp_path / "a.jsonl", [{"text": "a", "mood": "good"}, {"text": "b", "mood": "bad"}])
+    check(CheckConfig(file))
+    assert "labels were not looked at: there is no column label" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"line 1 has no column 'mod'; it has: text, mood \(see --label-c"):
+        check(CheckConfig(file, label_column="mod"))
+
+
 def test_lengths_are_counted_in_a_models_tokens_against_its_limit(
     tmp_path: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,10 +169,12 @@ def test_tags_are_checked_token_by_token(tmp_path: Path, capsys: pytest.CaptureF
         {"tokens": ["EU", "rejects"], "tags": ["B-ORG", "O"]},
         {"tokens": ["EU", "rejects"], "tags": ["B-ORG"]},
         {"tokens": [], "tags": []},
-        {"tokens": "EU", "tags": ["O"]},
+        {"tokens": ["EU", "rejects"], "tags": ["ORG", "O"]},
         {"tokens": ["EU", "rejects"], "tags": ["O", "O"]},
     ]
-    found = _survey(capsys, _jsonl(tmp_path / "a.jsonl", rows))["found"]
+    survey = _survey(capsys, _jsonl(tmp_path / "a.jsonl", rows))
+    found = survey["found"]
+    assert survey["classes"] == {"all": {"ORG": 1}}
     assert found["unusable row"] == [[f"a.jsonl line {line}"] for line in (2, 3, 4)]
     assert found["conflicting labels"] == [["a.jsonl line 1", "a.jsonl line 5"]]
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from .classes import class_counts, find_unlearnable
 from .copies import find_copies, find_shared_passages
-from .entries import Entries
+from .entries import TARGETS, Entries
 from .findings import Finding
 from .lengths import Lengths, characters, measure, tokens, words
 
@@ -29,7 +29,7 @@ class Survey:
     rows: Mapping[str, int]
     """Rows that can be used, by split."""
     classes: Mapping[str, Mapping[str, int]]
-    """Rows by class, by split; empty where the target is no class."""
+    """Rows by label, by split; a row may have several. Empty where the target is a number or missing."""
     lengths: tuple[Lengths, ...]
     findings: tuple[Finding, ...]
 
@@ -43,8 +43,7 @@ class Survey:
         findings = [Finding(UNUSABLE, True, (where,), reason) for where, reason in entries.unusable.items()]
         findings += find_copies(entries.usable, of_classes=entries.of_classes)
         findings += find_shared_passages(entries.usable)
-        if entries.of_classes:
-            findings += find_unlearnable(entries.usable)
+        findings += find_unlearnable(entries.usable, of_classes=entries.of_classes)
         if entries.of_classes and odds is not None:
             # Not at the top: it loads scikit-learn, for those who ask alone.
             from .suspects import find_suspects
@@ -56,7 +55,7 @@ class Survey:
             columns=entries.columns,
             target=entries.target_column,
             rows=dict(Counter(entry.split for entry in entries.usable)),
-            classes=class_counts(entries.usable) if entries.of_classes else {},
+            classes=class_counts(entries.usable),
             lengths=tuple(lengths for lengths, _ in measured),
             findings=tuple(findings),
         )
@@ -79,6 +78,8 @@ class Survey:
                 yield f"  … and {len(found) - len(shown)} more: --json lists them"
         if not kinds:
             yield "nothing found"
+        if self.target is None:
+            yield f"labels were not looked at: there is no column {', '.join(TARGETS)}; see --label-column"
 
     def _facts(self) -> Table:
         limited = any(one.limit is not None for one in self.lengths)
