@@ -1,17 +1,11 @@
 """The search as a table, and its outcome as a sentence."""
 
-from collections.abc import Sequence
-
 from ..grid import Grid, ms
 from .search import ROUNDS, Candidate, Result, beats
+from .settings import Setting
 
-SETTING_COLUMNS = {
-    "workers": "workers",
-    "instances": "instances",
-    "threads": "threads",
-    "tokens": "batch_tokens",
-    "queue": "queue_texts",
-}
+SETTING_COLUMNS = ("shape", "tokens", "queue")
+"""Short, so that the whole table stands in 80 columns."""
 
 
 def headline(result: Result) -> str:
@@ -34,27 +28,23 @@ def headline(result: Result) -> str:
 def table(result: Result) -> Grid:
     """Every setting that was tried: the defaults, the finalists by rate, then the others by rate."""
     others = sorted(result.candidates, key=lambda one: (-one.sustained, not one.rounds, -one.closed))
-    varied = {
-        column: option
-        for column, option in SETTING_COLUMNS.items()
-        if any(option in one.setting.options() for one in others)
-    }
     return Grid(
         "Settings, texts a second, milliseconds",
-        (*varied, "closed", "sustained", "spread", "p50", "p99", "verdict"),
-        [_row(one, result, list(varied.values())) for one in (result.defaults, *others)],
-        "–: as by default; closed: calls in flight; sustained: open loop, p99 within the SLO, median of"
-        f" {ROUNDS} rounds; spread: the highest round less the lowest; p50 and p99 at the sustained rate;"
-        " verdict: sustained against the defaults.",
+        (*SETTING_COLUMNS, "closed", "sustained", "spread", "p50", "p99", "verdict"),
+        [_row(one, result) for one in (result.defaults, *others)],
+        "shape: instances × threads, in so many workers; –: as by default; closed: calls in flight;"
+        f" sustained: open loop, p99 within the SLO, median of {ROUNDS} rounds; spread: the highest round"
+        " less the lowest; p50 and p99 at the sustained rate; verdict: sustained against the defaults, with"
+        " ? where it may be chance.",
         narrow=False,
     )
 
 
-def _row(one: Candidate, result: Result, shown: Sequence[str]) -> tuple[str, ...]:
-    options = one.setting.options()
+def _row(one: Candidate, result: Result) -> tuple[str, ...]:
     percentiles = one.typical.summary.percentiles if one.typical else {}
     return (
-        *(str(options.get(name, "–")) for name in shown),
+        _shape(one.setting),
+        *(str(value or "–") for value in (one.setting.batch_tokens, one.setting.queue_texts)),
         f"{one.closed:.1f}" if one.closed else "–",
         f"{one.sustained:.1f}" if one.rounds else "–",
         f"{one.spread:.1f}" if one.rounds else "–",
@@ -63,17 +53,24 @@ def _row(one: Candidate, result: Result, shown: Sequence[str]) -> tuple[str, ...
     )
 
 
+def _shape(setting: Setting) -> str:
+    if setting.instances is None:
+        return "–"
+    workers = f" in {setting.workers}" if setting.workers else ""
+    return f"{setting.instances}×{setting.threads}{workers}"
+
+
 def _verdict(one: Candidate, result: Result) -> str:
     if one is result.defaults:
         return "the defaults" if result.winner else "stays"
     if one is result.winner:
         return f"wins, {_gain(one, result.defaults)}"
     if one.dropped:
-        return f"out in round {one.dropped}"
+        return f"out, round {one.dropped}"
     if not one.sustained:
         return one.failure
     differ = beats(one, result.defaults) or beats(result.defaults, one)
-    return _gain(one, result.defaults) + ("" if differ else ", maybe chance")
+    return _gain(one, result.defaults) + ("" if differ else "?")
 
 
 def _against(one: Candidate, defaults: Candidate) -> str:
