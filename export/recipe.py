@@ -71,13 +71,17 @@ class Recipe:
     def parse(cls, text: str, precisions: tuple[str, ...]) -> Self:
         """Read ``layers3+ffn50+int8``: cuts, then one of ``precisions``; without one it is fp32.
 
-        Raises ``InputError`` naming the step that is neither.
+        Raises ``InputError`` naming the step that is neither, or not in its place.
         """
         *steps, last = text.split("+")
         known = (REFERENCE, *precisions)
         precision = last if last in known else REFERENCE
         cuts: dict[str, int] = {}
         for step in steps if last in known else (*steps, last):
+            if step in known:
+                raise InputError(
+                    f"--recipes {text}: {step} must be the last step, once; cuts come before it"
+                )
             found = _SIZE.fullmatch(step)
             name, size = (found[1], int(found[2])) if found else (step, 1)
             if (found is None and step not in SWITCHES) or name in cuts or (name == "ffn" and size >= 100):

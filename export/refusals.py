@@ -9,6 +9,7 @@ from .forms import Form
 from .program.forms import ProgramForm
 from .program.write import require_varlen
 from .recipe import Recipe
+from .shapes import require_smaller
 from .source import Source
 
 
@@ -25,8 +26,10 @@ def refuse_cuts(config: ExportConfig, recipes: Sequence[Recipe]) -> None:
 
 
 def refuse_uncuttable(config: ExportConfig, source: Source, recipes: Sequence[Recipe]) -> None:
-    """Raise ``InputError`` for cuts of a model that can't be cut."""
+    """Raise ``InputError`` for cuts of a model that can't be cut, or not as far."""
     if source.task.cuttable:
+        for recipe in recipes:
+            require_smaller(source.model, recipe.shape)
         return
     why = (
         f"{source.task.name} can't be cut: its last layer is its embeddings, and what parts are worth is"

@@ -29,8 +29,8 @@ def cut(
     """
     if importance is None or not shape.sizes:
         return copy.deepcopy(model), list(range(model.config.num_hidden_layers))
+    require_smaller(model, shape)
     names = anatomy(model)
-    _require_smaller(model, shape, names)
     smaller = copy.deepcopy(model)
     layers = names.layers_of(smaller)
     gone = importance.dispensable[: len(layers) - (shape.layers or len(layers))]
@@ -49,8 +49,11 @@ def cut(
     return smaller, kept
 
 
-def _require_smaller(model: PreTrainedModel, shape: Shape, names: Anatomy) -> None:
-    if shape.heads is not None and not names.heads_are_apart:
+def require_smaller(model: PreTrainedModel, shape: Shape) -> None:
+    """Raise ``InputError`` when the shape asks for more than the model has, or for what can't be cut."""
+    if not shape.sizes:
+        return
+    if not anatomy(model).heads_are_apart and shape.heads is not None:
         raise InputError(
             f"heads{shape.heads}: the heads of {model.config.model_type} share one table of position"
             " biases and can't be cut; use layers or ffn"

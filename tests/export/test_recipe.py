@@ -33,7 +33,6 @@ def test_names():
         ("int9", "int9"),
         ("layers0+int8", "layers0"),
         ("ffn100", "ffn100"),
-        ("int8+layers3", "int8"),
         ("layers3+layers2", "layers2"),
         ("", ""),
     ],
@@ -51,3 +50,9 @@ def test_within_is_an_order_with_the_whole_model_on_top(one, two, three):
         assert one.within(three)
     if one.within(two) and two.within(one):
         assert one == two
+
+
+@pytest.mark.parametrize("text", ["int8+layers3", "int8+int8"])
+def test_a_precision_that_is_not_the_last_step_is_told_its_place(text):
+    with pytest.raises(InputError, match=r"--recipes int8\+.*: int8 must be the last step, once"):
+        Recipe.parse(text, PRECISIONS)
