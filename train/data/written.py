@@ -29,6 +29,8 @@ def write_splits(
     the same content again changes nothing; ``InputError`` rather than overwrite another, or for a
     value that JSON can't hold.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; name a folder")
     counts: Counts = {name: Counter() for name in SPLITS}
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".split-") as scratch:

@@ -139,3 +139,9 @@ def test_bad_rows_are_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         split(SplitConfig(file, out=tmp_path / "o", **options))
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    file = _jsonl(tmp_path / "a.jsonl", [{"text": "a", "label": "b"}])
+    with pytest.raises(InputError, match=r"--out .*a.jsonl is a file; name a folder"):
+        split(SplitConfig(file, out=file))
