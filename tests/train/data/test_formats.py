@@ -57,6 +57,12 @@ def test_any_line_survives_tsv(
     assert _read(path) == rows
 
 
+def test_a_csv_with_semicolons_is_read_as_excel_meant_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('text;score\r\n"well; good";4,5\r\n', encoding="utf-8-sig")
+    assert _read(path) == [{"text": "well; good", "score": "4,5"}]
+
+
 def test_a_tsv_that_does_not_quote_keeps_its_quotes(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text('text\tlabel\n"Fine" he said\tgood\n"open\tbad\n"all ""of"" it"\tgood\n')

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from strop.errors import InputError
@@ -11,8 +12,14 @@ from .lines import read_lines
 
 
 def read_csv(path: Path) -> Iterator[Row]:
-    """The rows, each at the line where it ends; a value in quotes may hold commas and line ends."""
-    reader = csv.reader(read_lines(path), strict=True)
+    """The rows, each at the line where it ends; a value in quotes may hold commas and line ends.
+
+    A header without a comma and with semicolons is Excel's in half of Europe, where the comma is decimal.
+    """
+    lines = read_lines(path)
+    first = next(lines, "")
+    semicolons = ";" in first and "," not in first
+    reader = csv.reader(chain((first,), lines), strict=True, delimiter=";" if semicolons else ",")
     try:
         header = _header(path, next(reader, []))
         for values in reader:
@@ -21,7 +28,7 @@ def read_csv(path: Path) -> Iterator[Row]:
             if len(values) > len(header):
                 raise InputError(
                     f"{path} line {reader.line_num} has more values than the header has columns;"
-                    " put quotes around a text with commas"
+                    f" put quotes around a text with {'semicolons' if semicolons else 'commas'}"
                 )
             missing = [None] * (len(header) - len(values))
             yield f"line {reader.line_num}", dict(zip(header, [*values, *missing], strict=True))
