@@ -16,6 +16,7 @@ from transformers import (
     AutoTokenizer,
     PretrainedConfig,
     PreTrainedModel,
+    PreTrainedTokenizerBase,
     PreTrainedTokenizerFast,
 )
 from transformers.models.auto.modeling_auto import (
@@ -122,14 +123,25 @@ class Encoder:
             )
 
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """Its tokenizer; ``InputError`` when there is no fast one, which serving needs."""
+        """Its tokenizer; ``InputError`` when there is no fast one, which serving needs, or none for it."""
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.name)
         except UNREADABLE as error:
             raise _unreadable(self.name, error) from error
         if not tokenizer.is_fast:
             raise InputError(f"model {self.name} has no tokenizer.json; save its fast tokenizer")
+        self._refuse_tokens_without_embedding(tokenizer)
         return cast(PreTrainedTokenizerFast, tokenizer)
+
+    def _refuse_tokens_without_embedding(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Of the tokens that are put into texts; a batch is padded with the model's own."""
+        for role, token in tokenizer.special_tokens_map.items():
+            number = tokenizer.convert_tokens_to_ids(token)
+            if role != "pad_token" and number >= self.config.vocab_size:
+                raise InputError(
+                    f"model {self.name}: its tokenizer's {role} {token!r} is token {number}, but there"
+                    f" are {self.config.vocab_size} embeddings; resize_token_embeddings, and save both"
+                )
 
     def model(
         self, task: Task, labels: Sequence[str], *, attention: str | None = None

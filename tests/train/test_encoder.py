@@ -43,6 +43,17 @@ def test_another_family_is_refused_by_name_with_the_reason(tmp_path: Path) -> No
         Encoder.open(str(tmp_path))
 
 
+def test_a_special_token_without_an_embedding_is_refused_by_name(
+    tmp_path: Path, make_encoder: Make
+) -> None:
+    make_encoder(tmp_path, "bert")
+    tokenizer = Encoder.open(str(tmp_path)).tokenizer()
+    tokenizer.add_special_tokens({"mask_token": "[MASK]"})
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"mask_token '\[MASK\]' is token \d+, but .*; resize_token_emb"):
+        Encoder.open(str(tmp_path)).tokenizer()
+
+
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "a/b/c"])
 def test_a_missing_folder_is_refused_without_asking_the_hub(name: str) -> None:
     with pytest.raises(InputError, match="is not a folder; give a model folder or a hub id"):
