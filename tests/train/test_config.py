@@ -45,7 +45,7 @@ def test_a_bad_option_is_refused_by_name(options: dict[str, Any], message: str) 
 
 def test_the_command_line_reads_an_option_of_every_group() -> None:
     line = "train d --model m --out r --method ia3 --r-drop 0.5 --accumulation 2 --gradient-checkpointing"
-    line += " --trials 3 --space.epochs 2 4"
+    line += " --search --trials 3 --space.epochs 2 4"
     app.config = ()  # whatever was launched before
     _, bound, _ = app.parse_args(line.split(), exit_on_error=False)
     expected = _config(
@@ -53,6 +53,7 @@ def test_the_command_line_reads_an_option_of_every_group() -> None:
         r_drop=0.5,
         accumulation=2,
         gradient_checkpointing=True,
+        search=True,
         trials=3,
         space={"epochs": ["2", "4"]},
     )

@@ -53,6 +53,7 @@ def config(config: TrainConfig) -> TrainConfig:
         ({"minutes": 0.0}, "--minutes is 0.0; it must be above 0"),
         ({"minutes": math.nan}, "--minutes is nan"),
         ({"trials": 0}, "--trials is 0; it must be at least 1"),
+        ({"minutes": 5.0}, "--minutes is 5.0, and nothing is searched; add --search"),
         ({"space": {"method": ["lora"]}}, "--space.method can't be searched; give some of epochs, "),
         ({"space": {"seed": ["1"]}}, "--space.seed can't be searched"),
         ({"space": {"lora-rank": ["4", "x"]}}, "--space.lora-rank is 'x'; give a whole number"),
@@ -187,13 +188,13 @@ def test_no_trial_begins_that_would_not_end_in_time_but_the_first(
     seconds: list[float], minutes: float
 ) -> None:
     trials = [_trial(one) for one in seconds]
-    more = is_time_for_more(_config(minutes=minutes), trials)
+    more = is_time_for_more(_config(search=True, minutes=minutes), trials)
     assert more == (not trials or sum(seconds) * (1 + 1 / len(seconds)) <= 60 * minutes * (1 + 1e-12))
 
 
 def test_trials_end_by_number_or_by_the_default_time() -> None:
-    assert not is_time_for_more(_config(trials=2), [_trial()] * 2)
-    assert is_time_for_more(_config(trials=2), [_trial(1e9)])
+    assert not is_time_for_more(_config(search=True, trials=2), [_trial()] * 2)
+    assert is_time_for_more(_config(search=True, trials=2), [_trial(1e9)])
     assert is_time_for_more(_config(), [_trial()] * 28)
     assert not is_time_for_more(_config(), [_trial()] * 30)
     with pytest.raises(
@@ -283,7 +284,7 @@ def test_an_interrupted_search_goes_on_and_can_be_ended(config: TrainConfig) -> 
 
     config = replace(config, space={"batch_size": ["1", "2", "8"]})
     with pytest.raises(InputError, match=r"--search is False, but the run in .* began with True"):
-        train(replace(config, search=False, resume=True))
+        train(replace(config, search=False, trials=None, resume=True))
     with pytest.raises(InputError, match=r"--epochs is 3, but the run in .* began with 2"):
         train(replace(config, epochs=3))
     train(replace(config, trials=1))

@@ -41,6 +41,11 @@ class SearchOptions:
             raise InputError(f"--minutes is {self.minutes}; it must be above 0")
         if self.trials is not None:
             require_at_least(self, trials=1)
+        for name in ("minutes", "trials"):
+            if not self.search and (value := getattr(self, name)) is not None:
+                raise InputError(
+                    f"--{name} is {value}, and nothing is searched; add --search, or leave it out"
+                )
 
     @property
     def seconds_to_search(self) -> float:

@@ -91,11 +91,15 @@ def _try_all(config: TrainConfig, splits: Splits, study: Study, folder: Path) ->
         shutil.rmtree(out, ignore_errors=True)  # an interrupted trial's
         out.mkdir()
         begun = time.monotonic()
-        trial = replace(config, **proposal.options, search=False, space={}, resume=False, out=out)
+        trial = replace(_without_search(config), **proposal.options, resume=False, out=out)
         outcome = run_trial(trial, splits, proposal.falls_behind)
         proposal.end(outcome.state, outcome.score, time.monotonic() - begun, outcome.note)
         console.print(f"trial {proposal.number}: {study.trials[-1]}")
         _keep_best(study, folder)
+
+
+def _without_search(config: TrainConfig) -> TrainConfig:
+    return replace(config, search=False, minutes=None, trials=None, space={})
 
 
 def _keep_best(study: Study, folder: Path) -> None:
