@@ -36,6 +36,7 @@ from .run import CHECKPOINTS_FOLDER, TENSORBOARD_FOLDER
 from .trainer import StropTrainer
 
 LOG_EVERY = 10
+"""Steps to a row of the training loss; fewer where the whole of a training has few."""
 TRACKERS: Mapping[str, Callable[[], bool]] = {"wandb": is_wandb_available, "mlflow": is_mlflow_available}
 """Experiment trackers that are told everything where they are installed."""
 
@@ -170,7 +171,7 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         accelerator_config={"non_blocking": on_gpu},
         # To look at each loss is to wait for it, and the GPU then waits for the next batch.
         logging_nan_inf_filter=not on_gpu,
-        logging_steps=LOG_EVERY,
+        logging_steps=min(LOG_EVERY, math.ceil(steps / LOG_EVERY)),
         # Never reached: EvaluationSchedule says when, these say what goes with it.
         eval_strategy="steps",
         save_strategy="steps",

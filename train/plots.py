@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .scores import Scores, title
 
@@ -38,6 +39,7 @@ def draw_loss_curve(path: Path, history: Sequence[Mapping[str, Any]], metrics: S
         scores.plot(at, [row[f"validation_{name}"] for row in found], "o-", label=title(name))
     scores.set(xlabel="step", ylabel="validation score")
     for axes in (losses, scores):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=120)

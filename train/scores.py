@@ -6,10 +6,14 @@ from typing import Any, Self
 
 from strop.tasks import Example, LabelScores, Task
 
+_PROPER = {"spearman": "Spearman", "pearson": "Pearson", "mse": "MSE"}
+
 
 def title(metric: str) -> str:
     """A metric's name as people write it."""
-    return metric.replace("_f1", "-F1").replace("f1", "F1").replace("_at_", "@")
+    if metric in _PROPER:
+        return _PROPER[metric]
+    return metric.replace("_f1", "-F1").replace("f1", "F1").replace("_at_", "@").replace("_", " ")
 
 
 @dataclass(frozen=True)
