@@ -52,6 +52,11 @@ def train(config: TrainConfig) -> None:
         out.print(table)
     for warning in report.warnings:
         out.print(f"warning: {warning}")
+    if report.behind:
+        out.print(
+            f"warning: not ahead of {' and '.join(report.behind)}; before it is used, give it more"
+            " --epochs, another --learning-rate or more texts"
+        )
     out.print(str(report.cost))
     out.print(f"run:  {config.out}")
     last = "export {}" if splits.task.served else "merge {} --out FOLDER"

@@ -74,13 +74,21 @@ class Report:
         own = (f"this run ({self.method})", *_figures(self.test.metrics), "")
         return [own, *(self._baseline_row(name) for name in self.baselines)]
 
-    def _baseline_row(self, name: str) -> Row:
-        metrics = self.baselines[name]
-        ahead = {
+    @property
+    def behind(self) -> list[str]:
+        """The baselines that the model has not beaten, by the metric that the task is judged by."""
+        metric = next(iter(self.test.metrics))
+        return [name for name, scores in self.baselines.items() if self._ahead(scores)[metric] <= 0]
+
+    def _ahead(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        return {
             metric: (-1 if metric in self.lower_is_better else 1) * (self.test.metrics[metric] - value)
             for metric, value in metrics.items()
         }
-        return (name, *_figures(metrics), _changes(ahead))
+
+    def _baseline_row(self, name: str) -> Row:
+        metrics = self.baselines[name]
+        return (name, *_figures(metrics), _changes(self._ahead(metrics)))
 
     @property
     def beside_columns(self) -> tuple[str, ...]:

@@ -68,11 +68,21 @@ def test_class_names_stand_in_the_report_as_they_are() -> None:
         trained_parameters=2_000, total_parameters=50_000, seconds=3.25, peak_memory_bytes=10**9, speed=None
     )
     report = Report("lora", scores, scores, {MAJORITY: {"accuracy": 0.25, "macro_f1": 0.5}}, cost)
+    assert report.behind == []
     text = report.markdown({"out": "runs/x", "model": "m", "from_": None, "data": "d"})
     assert "| [red] | 1.000" in text
     assert r"| a\|b | 1.000" in text
     assert "2,000 of 50,000 parameters (4.00%) trained in 3.2 s; peak memory 1,000 MB." in text
     assert "| majority class | 0.2500 | 0.5000 | +0.7500 / +0.5000 |" in text
+
+
+def test_a_run_that_beats_no_baseline_is_behind_it() -> None:
+    scores = scores_of([0, 1], [1, 0], ("a", "b"))
+    cost = TrainingCost(
+        trained_parameters=1, total_parameters=1, seconds=1, peak_memory_bytes=1, speed=None
+    )
+    baselines = {MAJORITY: {"accuracy": 0.5, "macro_f1": 0.3}, TFIDF: {"accuracy": 0.0, "macro_f1": 0.0}}
+    assert Report("lora", scores, scores, baselines, cost).behind == [MAJORITY, TFIDF]
 
 
 def test_many_classes_and_a_run_without_a_logged_step_can_be_drawn(tmp_path: Path) -> None:
