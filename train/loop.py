@@ -24,6 +24,7 @@ from strop.tasks import Task
 
 from .batches import Collator, EncodedSplit, LengthGroupedSampler, RenewedRows, Row, lengths_of, rows_of
 from .callbacks import ByEpoch, EpochStart, EvaluationSchedule, Interrupt, ProgressBar
+from .checkpointing import checkpointing_option
 from .compiled import compile_layers
 from .config import TrainConfig
 from .device import arithmetic, fp32_products
@@ -165,7 +166,6 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         bf16=numbers == "bf16",
         fp16=numbers == "fp16",
         gradient_accumulation_steps=config.accumulation,
-        activation_checkpointing=config.gradient_checkpointing,
         # A batch is copied while the GPU computes the one before, which takes memory that stays in place.
         dataloader_pin_memory=on_gpu,
         accelerator_config={"non_blocking": on_gpu},
@@ -188,6 +188,7 @@ def _arguments(config: TrainConfig, checkpoints: Path, steps: int) -> TrainingAr
         disable_tqdm=True,
         run_name=config.out.name,
         report_to=[name for name, installed in TRACKERS.items() if installed()],
+        **checkpointing_option(asked=config.gradient_checkpointing),
     )
 
 

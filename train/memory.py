@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from strop import host
 
 from .batches import Collator, Item, Row, lengths_of
+from .checkpointing import enable_checkpointing
 from .config import TrainConfig
 from .cost import count_parameters
 from .device import arithmetic, best_device
@@ -67,7 +68,7 @@ def estimate_memory(
     activations = few + (config.batch_size - 2) * (more - few)
     if config.gradient_checkpointing:
         layers = int(model.config.num_hidden_layers)  # type: ignore[arg-type, union-attr]
-        model.activation_checkpointing_enable()  # type: ignore[operator]
+        enable_checkpointing(model)
         few_inputs, inputs = kept(2), kept(3)
         stored = few_inputs + (config.batch_size - 2) * (inputs - few_inputs)
         activations = stored + activations // layers
