@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,7 @@ READY_SECONDS = 120.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.02
 ANY_PORT = "127.0.0.1:0"
+STROP_SERVE = (sys.executable, "-m", "strop", "serve")
 
 
 class ServerProcess:
@@ -29,8 +30,17 @@ class ServerProcess:
     and leaving the block stops it.
     """
 
-    def __init__(self, bundle: Path, *options: object, show: bool = False) -> None:
-        """``options`` are further words of the command line; ``show`` lets its output be seen."""
+    def __init__(
+        self,
+        bundle: Path,
+        *options: object,
+        show: bool = False,
+        command: Sequence[str] = STROP_SERVE,
+    ) -> None:
+        """``options`` are further words of the command line; ``show`` lets its output be seen.
+
+        ``command``: what begins that line, where it isn't ``strop serve`` itself but understands its words.
+        """
         self.words = [str(word) for word in (bundle, "--address", ANY_PORT, "--metrics-address", ANY_PORT)]
         self.words += [str(word) for word in options]
         self.address = ""
@@ -40,6 +50,7 @@ class ServerProcess:
         self.log = ""
         """All that it wrote to standard error, once it has ended."""
         self._show = show
+        self._command = command
 
     @property
     def pid(self) -> int:
@@ -58,7 +69,7 @@ class ServerProcess:
             ready = folder / "ready.json"
             with self._errors.open("wb") as errors, _uninterrupted():
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "strop", "serve", *self.words, "--ready-file", str(ready)],
+                    [*self._command, *self.words, "--ready-file", str(ready)],
                     stdout=None if self._show else subprocess.DEVNULL,
                     stderr=errors,
                     process_group=0,

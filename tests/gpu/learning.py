@@ -1,6 +1,6 @@
 """A small encoder that learns to tell which of three words is in a text, on whatever device there is.
 
-As a script it prints, as JSON, how well it did with each seed: ``learning.py PRECISION SEEDS``.
+As a script it prints, as JSON, how well it did with each seed: ``learning.py PRECISION SEEDS EPOCHS``.
 """
 
 import json
@@ -10,21 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stand_ins import without_cyclopts
+import numpy as np
+from transformers import AutoConfig, AutoModel, TrainerCallback, set_seed
 
-without_cyclopts()
-
-import numpy as np  # noqa: E402
-from transformers import AutoConfig, AutoModel, TrainerCallback, set_seed  # noqa: E402
-
-from strop.tasks import Example  # noqa: E402
-from strop.train.batches import EncodedSplit, Item  # noqa: E402
-from strop.train.config import TrainConfig  # noqa: E402
-from strop.train.encoder import Encoder  # noqa: E402
-from strop.train.heads import HEADS  # noqa: E402
-from strop.train.loop import fit  # noqa: E402
-from strop.train.losses.objective import own_objective  # noqa: E402
-from strop.train.weights import trainable  # noqa: E402
+from strop.tasks import Example
+from strop.train.batches import EncodedSplit, Item
+from strop.train.config import TrainConfig
+from strop.train.encoder import Encoder
+from strop.train.heads import HEADS
+from strop.train.loop import fit
+from strop.train.losses.objective import own_objective
+from strop.train.weights import trainable
 
 LABELS = ("a", "b", "c")
 VOCABULARY = 200
@@ -83,14 +79,14 @@ def learn(
     return max(row["validation_accuracy"] for row in history if "validation_accuracy" in row)
 
 
-def accuracies(precision: Any, seeds: int) -> list[float]:
+def accuracies(precision: Any, seeds: int, epochs: int) -> list[float]:
     """Of so many trainings, whose seeds are different."""
     found = []
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:
-            found.append(learn(Path(folder), precision, seed))
+            found.append(learn(Path(folder), precision, seed, epochs=epochs))
     return found
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(accuracies(sys.argv[1], int(sys.argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(accuracies(sys.argv[1], *map(int, sys.argv[2:]))) + "\n")

@@ -20,20 +20,32 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number, with its target where it has one."""
+    """One measured number, with its target where it has one: no less, or no more."""
 
     test: str
     name: str
     value: float
     unit: str
     at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def target(self) -> str:
+        """What it should be."""
+        if self.at_least is not None:
+            return f"≥ {self.at_least:g}"
+        return "–" if self.at_most is None else f"≤ {self.at_most:g}"
 
     @property
     def verdict(self) -> str:
         """Whether the target is met."""
-        if self.at_least is None:
+        if self.at_least is not None:
+            met = self.value >= self.at_least
+        elif self.at_most is not None:
+            met = self.value <= self.at_most
+        else:
             return "–"
-        return "met" if self.value >= self.at_least else "MISSED"
+        return "met" if met else "MISSED"
 
 
 @dataclass(frozen=True)
@@ -90,12 +102,7 @@ class Results:
         ]
         if self.figures:
             rows = [
-                (
-                    one.name,
-                    f"{one.value:,.4g} {one.unit}".strip(),
-                    "–" if one.at_least is None else f"≥ {one.at_least:g}",
-                    one.verdict,
-                )
+                (one.name, f"{one.value:,.4g} {one.unit}".strip(), one.target, one.verdict)
                 for one in self.figures
             ]
             parts.append(_table(("figure", "value", "target", "verdict"), rows))
@@ -110,7 +117,10 @@ class Results:
 
 
 class Recorder:
-    """Notes how each test ended, as a plugin of pytest, and writes the record at the end."""
+    """Notes how each test ended, as a plugin of pytest, and writes the record after each.
+
+    A run that is cut short has then not been in vain.
+    """
 
     def __init__(self, folder: Path, device: str) -> None:
         self.results = Results(datetime.now().astimezone())
@@ -128,7 +138,7 @@ class Recorder:
             self._note(report, report.duration)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the record."""
+        """Write the record, and say where."""
         page = self.results.write(self._folder, self._device)
         terminal = session.config.pluginmanager.get_plugin("terminalreporter")
         if terminal:
@@ -138,6 +148,7 @@ class Recorder:
         self.results.outcomes.append(
             Outcome(report.nodeid, report.outcome, round(seconds, 2), _reason(report))
         )
+        self.results.write(self._folder, self._device)
 
 
 def _reason(report: pytest.CollectReport | pytest.TestReport) -> str:

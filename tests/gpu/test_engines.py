@@ -1,7 +1,6 @@
 """Engines of ONNX graphs on a card, by the protocol of all: right, batch-invariant, gone when closed."""
 
 import contextlib
-import importlib
 import importlib.util
 import sys
 import threading
@@ -34,9 +33,15 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.fixture(params=PROVIDERS)
-def engine(request: pytest.FixtureRequest, bundle: Any) -> Iterator[Any]:
-    """An engine of one provider; skipped, with its own reason, where that can't be had."""
-    with opened(bundle, request.param) as engine:
+def provider(request: pytest.FixtureRequest, rehearsal: bool) -> str:
+    """What computes, by its name in ``--provider``."""
+    return "cpu" if rehearsal else str(request.param)
+
+
+@pytest.fixture
+def engine(provider: str, bundle: Any) -> Iterator[Any]:
+    """An engine of the provider; skipped, with its own reason, where that can't be had."""
+    with opened(bundle, provider) as engine:
         yield engine
 
 
@@ -47,24 +52,20 @@ def opened(bundle: Any, provider: str) -> Iterator[Any]:
     Skipped, with its own reason, where the provider can't be had; what goes wrong with one that can is a
     failure.
     """
-    try:
-        opening = importlib.import_module("strop.serve.engines.opening")
-    except ModuleNotFoundError as error:
-        pytest.skip(f"engines can't be opened here: {error}")
     from strop.serve.config import ServeConfig
     from strop.serve.engines.instances import Instances
+    from strop.serve.engines.opening import BACKENDS, open_engines
 
-    backend = opening.BACKENDS.get(provider)
-    if backend is None:
-        pytest.skip(f"strop serve has no --provider {provider}")
-    if reason := backend.missing():
+    if reason := BACKENDS[provider].missing():
         pytest.skip(f"{provider} is not available, because {reason}")
-    config = ServeConfig(bundle.root, provider=provider, require_provider=True)
-    opened = opening.open_engines(bundle, config)
-    instances = Instances(opened.engines)
+    cache = bundle.root.parent / "engines"
+    found = open_engines(
+        bundle, ServeConfig(bundle.root, provider=provider, require_provider=True, engine_cache=cache)
+    )
+    instances = Instances(found.engines)
     try:
-        if (upgrade := opened.upgrade(instances)) is not None:
-            upgrade.require()  # until then another provider's serve
+        if (upgrade := found.upgrade(instances)) is not None:
+            upgrade.require()  # what was opened stands in until TensorRT's engine is built
         with instances.engine(0) as engine:
             assert engine.provider.lower().startswith(provider)
             yield engine
@@ -77,6 +78,7 @@ def sequences(seed: int = 0) -> list[Any]:
     return [random.integers(4, 10, length) for length in LENGTHS]
 
 
+@pytest.mark.usefixtures("card")
 def test_it_computes_on_the_card(engine: Any) -> None:
     assert "CPU" not in engine.provider
 
@@ -100,6 +102,7 @@ def test_the_golden_examples_are_answered(engine: Any, bundle: Any) -> None:
     require_golden(engine, bundle, bundle.variant(), 256)
 
 
+@pytest.mark.usefixtures("card")
 def test_a_model_may_be_opened_and_captured_while_another_computes(engine: Any, bundle: Any) -> None:
     from strop.serve.engines.engine import warm_up
 
@@ -122,7 +125,7 @@ def test_a_model_may_be_opened_and_captured_while_another_computes(engine: Any, 
         assert computing.result() > 0
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.usefixtures("card")
 def test_a_closed_engine_gives_its_memory_back(bundle: Any, provider: str) -> None:
     import torch
 

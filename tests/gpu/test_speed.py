@@ -1,100 +1,125 @@
-"""How quickly the torch engine computes, beside padded PyTorch and the card's own matrix products."""
+"""How quickly the engines compute in-process, beside padded PyTorch and the card's own matrix products."""
 
-from collections.abc import Callable
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 import numpy as np
 import pytest
+from line import SHAPES, Line
 
-SHAPES = {"minilm-l6": (6, 384, 12), "bert-base": (12, 768, 12)}
-"""Layers, hidden size, heads."""
-MAX_TOKENS = 128
-MEDIAN, SPREAD = 20.0, 0.8
-"""Tokens of the texts: log-normal, so that a hundredth has 128 or more."""
-TEXTS, BATCH_TEXTS, BATCH_TOKENS = 8192, (64, 256), (4096, 8192, 16384)
+TEXTS = 8192
 ROUNDS, SECONDS = 3, 0.5
 OVER_EAGER = 3.0
 LONE_CALLS = 200
 
 
+@dataclass(frozen=True)
+class Speed:
+    """Medians of rounds in turn."""
+
+    tokens_per_second: Mapping[str, float]
+    """Of padded PyTorch and of each engine that can be had here."""
+    peak: float
+    """Operations a second of bf16 matrix products."""
+    flops_per_token: float
+    alone: Mapping[str, Any]
+    """Seconds of texts computed alone, by engine."""
+    missing: Mapping[str, str]
+    """Why an engine can't be had, by its name."""
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("form", ["float16", "bfloat16"])
-def test_packed_programs_beside_padded_pytorch(
-    shape: str, form: str, tmp_path: Path, figure: Callable[..., None]
+def test_engines_beside_padded_pytorch(
+    shape: str, lines: Callable[[str], Line], device: Any, rehearsal: bool, figure: Callable[..., None]
 ) -> None:
-    import torch
-
-    found = measure(shape, form, tmp_path, "cuda" if torch.cuda.is_available() else "cpu")
-    name = f"{shape}, {form}"
-    figure(f"{name}: torch engine", found["engine"], "tokens/s")
-    figure(f"{name}: PyTorch eager fp16, padded", found["eager"], "tokens/s")
-    figure(f"{name}: engine over eager", found["engine"] / found["eager"], "", OVER_EAGER)
-    figure(f"{name}: model FLOPs, share of the bf16 product", found["share"])
-    figure(f"{name}: a text alone, p50", 1e3 * found["p50"], "ms")
-    figure(f"{name}: a text alone, p99", 1e3 * found["p99"], "ms")
+    if rehearsal:
+        found = measure(lines(shape), device, texts=32, sizes=((64,), (8,)), seconds=0.01)
+    else:
+        found = measure(lines(shape), device)
+    eager, *engines = found.tokens_per_second
+    assert engines, found.missing
+    rates = found.tokens_per_second
+    best = max(engines, key=lambda name: rates[name])
+    figure(f"{shape}: {eager}", rates[eager], "tokens/s")
+    figure("bf16 matrix product", found.peak / 1e12, "TFLOP/s")
+    for name in engines:
+        figure(f"{shape}: {name}", rates[name], "tokens/s")
+        target = {"at_least": OVER_EAGER} if name == best else {}
+        figure(f"{shape}: {name}, over {eager}", rates[name] / rates[eager], **target)
+        share = found.flops_per_token * rates[name] / found.peak
+        figure(f"{shape}: {name}, model FLOPs as a share of the bf16 product", share)
+        for percent in (50, 99):
+            milliseconds = 1e3 * np.percentile(found.alone[name], percent)
+            figure(f"{shape}: {name}, a text alone, p{percent}", milliseconds, "ms")
     # Below that something is broken; what is merely missed stands in the results.
-    assert found["engine"] > found["eager"]
+    assert rehearsal or rates[best] > rates[eager]
 
 
-def measure(shape: str, form: str, folder: Path, device: Any, texts: int = TEXTS) -> dict[str, float]:
-    """Medians of rounds in turn: tokens per second of both, share of the peak, seconds of a text alone."""
-    import time
+def measure(
+    line: Line,
+    device: Any,
+    *,
+    texts: int = TEXTS,
+    sizes: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
+    seconds: float = SECONDS,
+) -> Speed:
+    """Every engine of the line's bundle at its best batch, in turns with PyTorch and the peak.
 
+    ``sizes``: the batches to try, in tokens for the engines and in texts for PyTorch; those of ``strop
+    bench-engines`` by default.
+    """
     import torch
-    import transformers
 
-    from strop.bench.engines.contenders import Contender, eager
+    from strop.bench.engines.contenders import EAGER, Contender, eager, engines
+    from strop.bench.engines.defaults import DEFAULTS
     from strop.bench.engines.flops import ModelSize
-    from strop.export.packed import packed_layout
-    from strop.export.program.session import TorchSession
-    from strop.export.program.write import export_program
+    from strop.export.bundle import Bundle
     from strop.matrix_product import MatrixProduct
-    from strop.serve.engines.torch import TorchEngine
-    from strop.tasks import TASKS
+    from strop.train.run import Run
 
-    layers, hidden, heads = SHAPES[shape]
-    config = transformers.BertConfig(
-        num_hidden_layers=layers,
-        hidden_size=hidden,
-        num_attention_heads=heads,
-        intermediate_size=4 * hidden,
-        num_labels=3,
-    )
-    torch.manual_seed(0)
-    model = transformers.AutoModelForSequenceClassification.from_config(
-        config, attn_implementation="eager"
-    ).eval()
-    random = np.random.default_rng(0)
-    lengths = np.clip(random.lognormal(np.log(MEDIAN), SPREAD, texts).astype(int), 3, MAX_TOKENS)
-    sequences = [random.integers(1000, 30000, length) for length in lengths]
-    task, layout, path = TASKS["text-classification"], packed_layout(model), folder / "model.pt2"
-    export_program(model, task, layout, sequences[:2], path, getattr(torch, form))
-    engine = TorchEngine(TorchSession(path, device=device), layout, task, MAX_TOKENS)
+    bundle, run = Bundle.open(line.bundle), Run.open(line.run)
+    asked = [one.text for example in run.splits().test for one in run.task.inputs(example)]
+    known = [encoded.ids for encoded in bundle.text_encoder().encode(asked)]
+    sequences = [known[number % len(known)] for number in range(texts)]
+    model = run.merged_model()
     size = ModelSize.of(model)
-    ours = Contender(
-        "engine", engine.provider, "tokens", lambda s: list(layout.batches(sequences, s)), engine.run
-    )
-    theirs = eager(model, device, 0, sequences)
-    ours.choose(BATCH_TOKENS)
-    theirs.choose(BATCH_TEXTS)
+    contenders = {EAGER: eager(model, device, bundle.reference.layout.pad_token_id, sequences)}
+    missing = {}
+    # fp32 is the reference of all others, and measured where there is none.
+    names = [one.name for one in bundle.manifest.variants][1:] or [bundle.reference.name]
+    for name, engine in engines(bundle, names, {"cpu": sequences, "cuda": sequences}, 1):
+        if isinstance(engine, Contender):
+            contenders[name] = engine
+        else:
+            missing[name] = str(engine)
+    tokens, rows = sizes or (DEFAULTS[device].batch_tokens, DEFAULTS[device].batch_texts)
+    for one in contenders.values():
+        one.choose(rows if one.unit == "texts" else tokens)
     peak = MatrixProduct(torch.bfloat16, device)
-    rates: dict[str, list[float]] = {"engine": [], "eager": [], "peak": []}
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    peaks = []
     for _ in range(ROUNDS):
-        rates["engine"].append(ours.measure(SECONDS)[0])
-        rates["eager"].append(theirs.measure(SECONDS)[0])
-        rates["peak"].append(peak.rate(SECONDS))
-    alone = []
-    for sequence in sequences[:LONE_CALLS]:
-        started = time.perf_counter()
-        engine.run([sequence])
-        alone.append(time.perf_counter() - started)
-    engine.close()
-    found = {name: median(values) for name, values in rates.items()}
-    flops = size.flops(lengths.tolist()) / int(lengths.sum())
-    return found | {
-        "share": flops * found["engine"] / found["peak"],
-        "p50": float(np.percentile(alone, 50)),
-        "p99": float(np.percentile(alone, 99)),
+        for name, one in contenders.items():
+            rates[name].append(one.measure(seconds)[0])
+        peaks.append(peak.rate(seconds))
+    engines_alone = {
+        name: [_seconds(one.compute, sequence) for sequence in sequences[:LONE_CALLS]]
+        for name, one in contenders.items()
+        if name != EAGER
     }
+    return Speed(
+        {name: median(values) for name, values in rates.items()},
+        median(peaks),
+        size.flops(map(len, sequences)) / sum(map(len, sequences)),
+        engines_alone,
+        missing,
+    )
+
+
+def _seconds(compute: Callable[[Any], object], sequence: Any) -> float:
+    started = time.perf_counter()
+    compute([sequence])
+    return time.perf_counter() - started

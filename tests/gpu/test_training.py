@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from line import Line
 
-SEEDS = 3
+SEEDS, EPOCHS = 3, 5
 UTILISATION = 0.40
 """Of mpnet-base, all of it trained in bf16 on texts of 128 tokens."""
 
@@ -28,13 +30,18 @@ def learning() -> Any:
 
 
 @pytest.fixture(scope="session")
-def on_the_cpu() -> list[float]:
+def repeats(rehearsal: bool) -> tuple[int, int]:
+    """How often it is learnt, with another seed each, and how many epochs."""
+    return (2, 1) if rehearsal else (SEEDS, EPOCHS)
+
+
+@pytest.fixture(scope="session")
+def on_the_cpu(repeats: tuple[int, int]) -> list[float]:
     """Accuracies of the same trainings in fp32 by a process that sees no card."""
     script = Path(__file__).with_name("learning.py")
-    root = str(Path(__file__).parents[2])
     done = subprocess.run(
-        (sys.executable, str(script), "fp32", str(SEEDS)),
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": root},
+        (sys.executable, str(script), "fp32", *map(str, repeats)),
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
         check=False,
@@ -46,14 +53,18 @@ def on_the_cpu() -> list[float]:
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
 def test_a_card_learns_as_well_as_the_cpu(
-    learning: Any, on_the_cpu: list[float], figure: Callable[..., None], precision: str
+    learning: Any,
+    on_the_cpu: list[float],
+    repeats: tuple[int, int],
+    figure: Callable[..., None],
+    precision: str,
 ) -> None:
-    on_the_card = learning.accuracies(precision, SEEDS)
+    on_the_card = learning.accuracies(precision, *repeats)
     difference = float(np.mean(on_the_card) - np.mean(on_the_cpu))
     figure(f"accuracy in {precision} on the card", float(np.mean(on_the_card)))
     figure(f"accuracy in {precision} on the card less fp32's on the CPU", difference)
     # The standard error of the difference of two means, and one text in a hundred besides.
-    noise = float(np.sqrt((np.var(on_the_card, ddof=1) + np.var(on_the_cpu, ddof=1)) / SEEDS))
+    noise = float(np.sqrt((np.var(on_the_card, ddof=1) + np.var(on_the_cpu, ddof=1)) / len(on_the_cpu)))
     assert abs(difference) <= 3 * noise + 0.01
 
 
@@ -100,6 +111,7 @@ def test_the_numbers_that_were_asked_for_are_computed_in(
     assert torch.backends.cuda.matmul.fp32_precision == before
 
 
+@pytest.mark.usefixtures("card")
 def test_tf32_rounds_fp32_products_and_full_precision_does_not() -> None:
     import torch
 
@@ -121,6 +133,7 @@ def test_tf32_rounds_fp32_products_and_full_precision_does_not() -> None:
     assert full < 1e-5 < rounded < 1e-2
 
 
+@pytest.mark.usefixtures("card")
 def test_compiled_layers_learn_as_well(
     learning: Any, on_the_cpu: list[float], tmp_path: Path, figure: Callable[..., None]
 ) -> None:
@@ -141,21 +154,32 @@ def test_compiled_layers_learn_as_well(
     ],
 )
 def test_the_arithmetic_of_the_card_is_used(
-    learning: Any, figure: Callable[..., None], model: str, compiled: bool, target: float | None
+    learning: Any,
+    lines: Callable[[str], Line],
+    rehearsal: bool,
+    figure: Callable[..., None],
+    model: str,
+    compiled: bool,
+    target: float | None,
 ) -> None:
     if compiled:
         pytest.importorskip("triton")
     from strop.train.benchmark import Load, measure
 
-    speed = measure(Load(model=model, precision="bf16", batch_size=128, steps=40, compile=compiled))
+    load = Load(model=model, precision="bf16", batch_size=128, steps=40, compile=compiled)
+    if rehearsal:
+        encoder = str(lines(model).encoder)
+        load = replace(load, model=encoder, precision="fp32", batch_size=4, steps=2, tokens=8, threads=1)
+    speed = measure(load)
     name = f"{model}, all of it trained in bf16, 128 tokens{', compiled' if compiled else ''}"
     figure(f"{name}: tokens", speed.tokens_per_second, "tokens/s")
-    figure(f"{name}: model FLOP utilisation", speed.flop_utilisation, "", target)
+    figure(f"{name}: model FLOP utilisation", speed.flop_utilisation, at_least=target)
     figure("bf16 matrix product", speed.peak_flops_per_second / 1e12, "TFLOP/s")
     # Far below the target something is broken; what is merely missed stands in the results.
-    assert 0.05 < speed.flop_utilisation < 1
+    assert rehearsal or 0.05 < speed.flop_utilisation < 1
 
 
+@pytest.mark.usefixtures("card")
 def test_the_memory_of_a_training_is_given_back(learning: Any, tmp_path: Path) -> None:
     import gc
 
