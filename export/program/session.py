@@ -21,7 +21,7 @@ class TorchSession:
     """A program that turns a batch into logits; ``run`` may be called from any thread."""
 
     def __init__(self, program: Path, *, device: str | None = None, threads: int = 1) -> None:
-        """Load ``program`` on a device: cpu, cuda or, by default, cuda where there is a card.
+        """Load ``program`` on a device, as torch calls it; by default on the card, where there is one.
 
         A batch on a CPU is computed by ``threads`` threads. ``InputError`` for a file that this torch
         can't read.
@@ -33,9 +33,8 @@ class TorchSession:
                 f"{program} can't be read by torch {torch.__version__}: {' '.join(str(error).split())};"
                 " export the run again with this version"
             ) from error
-        self.device = torch.device(device or _best_device())
+        self.device = _indexed(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
         if self.device.type != "cpu":
-            # With its index, because programs compare devices by both.
             loaded = move_to_device_pass(loaded, str(self.device))
         self.module: nn.Module = loaded.module(check_guards=False)
         """What computes: it takes ``inputs`` and, as an int, ``max_length``."""
@@ -65,8 +64,9 @@ def as_tensor(name: str, array: IntArray) -> Tensor:
     return torch.from_numpy(array.astype(np.int32) if name == "cu_seqlens" else array)
 
 
-def _best_device() -> str:
-    return f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() else "cpu"
+def _indexed(device: torch.device) -> torch.device:
+    """Of several cards, which one: programs compare devices by that, too."""
+    return torch.device("cuda", torch.cuda.current_device()) if str(device) == "cuda" else device
 
 
 @contextmanager

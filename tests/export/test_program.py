@@ -2,16 +2,20 @@
 
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 import transformers
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from strop.errors import InputError
 from strop.export.bundle import open_runner, outputs, told
 from strop.export.packed import packed_layout
 from strop.export.program.attention import varlen_attention
+from strop.export.program.session import TorchSession, as_tensor
 from strop.export.program.write import export_program
 from strop.tasks import TASKS
 from strop.train.encoder import Encoder
@@ -54,6 +58,26 @@ def test_a_batch_may_be_of_any_shape(bert, session, random_sequences, lengths):
     together = session.run(layout.feeds(sequences))
     alone = [session.run(layout.feeds([ids]))[0] for ids in sequences]
     np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_a_program_leaves_nothing_on_the_cpu_when_it_is_moved(bert, program, random_sequences):
+    """Not a constant of its own either: no graph could be captured that copies one to a card."""
+
+    class Watch(TorchDispatchMode):
+        devices: ClassVar[set[str]] = set()
+
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            found = function(*args, **(kwargs or {}))
+            tensors = [one for one in tree_leaves((args, kwargs, found)) if isinstance(one, torch.Tensor)]
+            self.devices.update(one.device.type for one in tensors)
+            return found
+
+    moved = TorchSession(program, device="meta")
+    feeds = packed_layout(bert).tokens(random_sequences(LENGTHS))
+    tensors = {name: as_tensor(name, feeds[name]).to("meta") for name in moved.inputs}
+    with Watch():
+        moved.compute(tensors, max(LENGTHS))
+    assert Watch.devices == {"meta"}
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
