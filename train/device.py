@@ -51,10 +51,14 @@ def fp32_products(numbers: Arithmetic) -> Iterator[None]:
     GPUs without TF32 compute them in full in any case. Afterwards it is as before: what is scored or
     exported next is not to follow how something was trained.
     """
-    matmul = torch.backends.cuda.matmul
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "tf32" if numbers in {"bf16", "tf32"} else "ieee"
+    if not torch.cuda.is_available():
+        yield
+        return
+    # Not by torch.backends.cuda.matmul.fp32_precision, on which torch's compiler and whoever else reads
+    # the older switches would fail: this sets them all.
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if numbers in {"bf16", "tf32"} else "highest")
     try:
         yield
     finally:
-        matmul.fp32_precision = before
+        torch.set_float32_matmul_precision(before)
