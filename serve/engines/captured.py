@@ -31,7 +31,8 @@ class CapturedRun:
         """Capture the run of ``feeds``, in whose shapes all others must be, on ``stream``.
 
         No sequence may have more than ``max_length`` tokens. ``pool``, of
-        ``torch.cuda.graph_pool_handle``, is shared by the graphs of a stream.
+        ``torch.cuda.graph_pool_handle``, is shared by the graphs of a stream: each may write over
+        another's logits, which have been copied out by then, and none reads what another left.
         """
         self._stream = stream
         self._staged = {name: as_tensor(name, feeds[name]).pin_memory() for name in session.inputs}
@@ -42,7 +43,6 @@ class CapturedRun:
                 session.compute(self._inputs, max_length)
         stream.synchronize()
         self._graph = torch.cuda.CUDAGraph()
-        # Other threads may be computing and allocating: they don't disturb a capture of this one's.
         with (
             torch.inference_mode(),
             torch.cuda.graph(self._graph, pool=pool, stream=stream, capture_error_mode="thread_local"),

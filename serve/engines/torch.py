@@ -22,6 +22,9 @@ from .cuda import INSTANCES
 if TYPE_CHECKING:
     from .options import EngineOptions
 
+IDLE_STREAMS: list[torch.cuda.Stream] = []
+"""Of engines that were closed: for each stream that it ever computed on, cuBLAS keeps its workspace."""
+
 
 class TorchEngine:
     """One program in the packed layout; only on a CPU may several threads use it at once."""
@@ -41,10 +44,12 @@ class TorchEngine:
         self._task = task
         self._max_tokens = max_tokens
         self._captured: Mapping[Bucket, CapturedRun] = {}
+        self._stream: torch.cuda.Stream | None = None
         self.provider = session.provider
         self.width = session.width
         if session.device.type == "cuda":
-            self._captured = self._capture(buckets)
+            self._stream = IDLE_STREAMS.pop() if IDLE_STREAMS else torch.cuda.Stream(session.device)
+            self._captured = self._capture(buckets, self._stream)
 
     @property
     def layout(self) -> Layout:
@@ -67,7 +72,8 @@ class TorchEngine:
             del self._session
             self._captured = {}
             gc.collect()  # a program's parts refer to each other
-            if torch.cuda.is_initialized():
+            if self._stream is not None:
+                IDLE_STREAMS.append(self._stream)
                 torch.cuda.empty_cache()
 
     def _logits(self, feeds: Mapping[str, IntArray], longest: int) -> NDArray[np.float32]:
@@ -78,9 +84,9 @@ class TorchEngine:
         found = self._captured[bucket].run(bucket.filled(feeds))
         return found[:, :tokens] if self._task.per_token else found[:texts]
 
-    def _capture(self, buckets: Sequence[Bucket]) -> dict[Bucket, CapturedRun]:
+    def _capture(self, buckets: Sequence[Bucket], stream: torch.cuda.Stream) -> dict[Bucket, CapturedRun]:
         """The largest first: what it takes of the pool is enough for the others."""
-        stream, pool = torch.cuda.Stream(self._session.device), torch.cuda.graph_pool_handle()
+        pool = torch.cuda.graph_pool_handle()
         example = self._layout.tokens([np.full(2, self._layout.pad_token_id)])
         found = {}
         for bucket in reversed(buckets):
