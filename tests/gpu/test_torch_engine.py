@@ -120,10 +120,10 @@ def test_an_engine_is_opened_beside_one_that_computes(opened: Open, layout: Any)
 def test_memory_comes_back_when_an_engine_is_closed(opened: Open, layout: Any) -> None:
     import torch
 
-    torch.ones(1, device="cuda")
-    torch.cuda.empty_cache()
+    engine_of(opened("bfloat16"), layout).close()  # what cuBLAS takes for good
     before = torch.cuda.memory_reserved()
-    engine = engine_of(opened("bfloat16"), layout)
-    assert torch.cuda.memory_reserved() > before
-    engine.close()
-    assert torch.cuda.memory_reserved() <= before
+    for _ in range(3):
+        engine = engine_of(opened("bfloat16"), layout)
+        assert torch.cuda.memory_reserved() > before
+        engine.close()
+        assert torch.cuda.memory_reserved() <= before
