@@ -84,9 +84,8 @@ def vocabulary(shape: Shape) -> list[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """An encoder, a run that began with it, and the bundle that was exported from that."""
+    """A run and the bundle that was exported from it."""
 
-    encoder: Path
     run: Path
     bundle: Path
     texts: Path
@@ -128,7 +127,7 @@ class Line:
                 gate=GATE,
             )
         )
-        return cls(encoder, run, bundle, data / "test.jsonl")
+        return cls(run, bundle, data / "test.jsonl")
 
 
 def runs_graphs() -> bool:

@@ -58,7 +58,7 @@ def test_a_server_with_workers_beside_its_engine(
     line, variant, seconds = lines(SHAPE), VARIANTS[provider], SECONDS
     workers, clients = max(2, usable_cores() // 2), max(2, usable_cores() // 4)
     if rehearsal:
-        variant, seconds, workers, clients = "fp32", 0.3, 2, 2
+        variant, seconds, workers, clients = "fp32", 0.3, 2, 1
     inside = in_process(line, variant, provider, seconds)
     found = served(line, variant, provider, workers, clients, seconds)
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from line import Line
+from line import TINY, write_encoder
 
-SEEDS, EPOCHS = 3, 5
+SEEDS, EPOCHS, TEXTS = 3, 5, 768
 UTILISATION = 0.40
 """Of mpnet-base, all of it trained in bf16 on texts of 128 tokens."""
 
@@ -30,13 +30,13 @@ def learning() -> Any:
 
 
 @pytest.fixture(scope="session")
-def repeats(rehearsal: bool) -> tuple[int, int]:
-    """How often it is learnt, with another seed each, and how many epochs."""
-    return (2, 1) if rehearsal else (SEEDS, EPOCHS)
+def repeats(rehearsal: bool) -> tuple[int, int, int]:
+    """How often it is learnt, with another seed each, for how many epochs and from how many texts."""
+    return (2, 1, 64) if rehearsal else (SEEDS, EPOCHS, TEXTS)
 
 
 @pytest.fixture(scope="session")
-def on_the_cpu(repeats: tuple[int, int]) -> list[float]:
+def on_the_cpu(repeats: tuple[int, int, int]) -> list[float]:
     """Accuracies of the same trainings in fp32 by a process that sees no card."""
     script = Path(__file__).with_name("learning.py")
     done = subprocess.run(
@@ -55,7 +55,7 @@ def on_the_cpu(repeats: tuple[int, int]) -> list[float]:
 def test_a_card_learns_as_well_as_the_cpu(
     learning: Any,
     on_the_cpu: list[float],
-    repeats: tuple[int, int],
+    repeats: tuple[int, int, int],
     figure: Callable[..., None],
     precision: str,
 ) -> None:
@@ -73,7 +73,13 @@ def test_a_card_learns_as_well_as_the_cpu(
     [("bf16", "bfloat16", "high"), ("fp16", "float16", "highest"), ("tf32", "float32", "high")],
 )
 def test_the_numbers_that_were_asked_for_are_computed_in(
-    learning: Any, tmp_path: Path, rehearsal: bool, precision: str, inside: str, products: str
+    learning: Any,
+    tmp_path: Path,
+    repeats: tuple[int, int, int],
+    rehearsal: bool,
+    precision: str,
+    inside: str,
+    products: str,
 ) -> None:
     import torch
     from transformers import TrainerCallback
@@ -101,7 +107,7 @@ def test_the_numbers_that_were_asked_for_are_computed_in(
 
     before = torch.get_float32_matmul_precision()
     probe = Probe()
-    learning.learn(tmp_path, precision, 0, callbacks=[probe], epochs=1)
+    learning.learn(tmp_path, precision, 0, callbacks=[probe], epochs=1, count=repeats[-1])
     assert getattr(torch, inside) in probe.dtypes
     assert probe.dtypes <= {getattr(torch, inside), torch.float32}  # evaluation may be in fp32
     assert rehearsal or probe.products == {products}
@@ -155,7 +161,7 @@ def test_compiled_layers_learn_as_well(
 )
 def test_the_arithmetic_of_the_card_is_used(
     learning: Any,
-    lines: Callable[[str], Line],
+    tmp_path: Path,
     rehearsal: bool,
     figure: Callable[..., None],
     model: str,
@@ -168,8 +174,9 @@ def test_the_arithmetic_of_the_card_is_used(
 
     load = Load(model=model, precision="bf16", batch_size=128, steps=40, compile=compiled)
     if rehearsal:
-        encoder = str(lines(model).encoder)
-        load = replace(load, model=encoder, precision="fp32", batch_size=4, steps=2, tokens=8, threads=1)
+        write_encoder(tmp_path, TINY)
+        tiny = {"batch_size": 4, "steps": 2, "tokens": 8, "threads": 1}
+        load = replace(load, model=str(tmp_path), precision="fp32", **tiny)
     speed = measure(load)
     name = f"{model}, all of it trained in bf16, 128 tokens{', compiled' if compiled else ''}"
     figure(f"{name}: tokens", speed.tokens_per_second, "tokens/s")
