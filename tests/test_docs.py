@@ -12,7 +12,7 @@ from strop.cli import COMMANDS, app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-OTHERS = ("pip", "docker", "helm", "openssl", "systemctl", "tensorboard")
+OTHERS = ("pip", "docker", "helm", "openssl", "systemctl", "tensorboard", "test-gpu")
 """Lines of tools whose options are not ours."""
 DOCKERS = {"--cpus", "--cpuset-cpus"}
 
