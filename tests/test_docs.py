@@ -61,6 +61,6 @@ def test_commands_targets_and_modules_are_there(page: Path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_options_are_those_of_a_command(page: Path, known: set[str]):
     lines = page.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
-    ours = [line for line in lines if not re.search(rf"\b({'|'.join(OTHERS)}) ", line)]
+    ours = [line for line in lines if not re.search(rf"\b({'|'.join(OTHERS)})\b", line)]
     named = {option for line in ours for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*[a-z]", line)}
     assert named - DOCKERS <= known
