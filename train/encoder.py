@@ -134,10 +134,12 @@ class Encoder:
         return cast(PreTrainedTokenizerFast, tokenizer)
 
     def _refuse_tokens_without_embedding(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Of the tokens that are put into texts; a batch is padded with the model's own."""
+        """Of the tokens that are put into texts: a batch is padded with the model's own, and a tokenizer
+        that spells all bytes never says ``unk_token``.
+        """
         for role, token in tokenizer.special_tokens_map.items():
             number = tokenizer.convert_tokens_to_ids(token)
-            if role != "pad_token" and number >= self.config.vocab_size:
+            if role not in ("pad_token", "unk_token") and number >= self.config.vocab_size:
                 raise InputError(
                     f"model {self.name}: its tokenizer's {role} {token!r} is token {number}, but there"
                     f" are {self.config.vocab_size} embeddings; resize_token_embeddings, and save both"

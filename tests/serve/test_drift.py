@@ -13,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from strop.export.bundle import Bundle, Encoded, Profiler
+from strop.export.bundle import Bundle, Encoded, Profiler, TextEncoder
+from strop.export.bundle.manifest import TOKENIZER_FILE
 from strop.serve.core import Answer, Query, Timings
 from strop.serve.engines.instances import Instances
 from strop.serve.observe.distances import show_distances
@@ -128,7 +129,7 @@ def test_the_page_tells_drift_once_there_is_something_to_compare(tiny_bundle: Pa
         version="3",
         task=bundle.task,
         labels=manifest.labels,
-        encoder=bundle.text_encoder(),
+        encoder=TextEncoder(bundle.root / TOKENIZER_FILE, manifest.max_tokens),  # nobody else's
         profile=manifest.profile,
         instances=Instances([]),
     )
