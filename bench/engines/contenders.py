@@ -16,9 +16,10 @@ from strop.export.bundle import Bundle, Variant
 from strop.export.bundle.layout import IntArray
 from strop.export.providers import TORCH
 from strop.serve.config import ServeConfig
+from strop.serve.engines.backends import BACKENDS, Backend
 from strop.serve.engines.engine import Engine
 from strop.serve.engines.instances import Instances
-from strop.serve.engines.opening import BACKENDS, Backend, open_engines
+from strop.serve.engines.opening import open_engines
 from strop.serve.engines.options import Provider
 
 from .defaults import Device, device_of

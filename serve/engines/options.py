@@ -26,8 +26,8 @@ class EngineOptions:
 
     variant: Option[str | None] = None
     """The compressed form to serve, such as fp32 or int8; without it, the bundle's default on a CPU, and
-    on a GPU the quickest that was made for one, such as fp16, or else fp32. Take fp32 to compare
-    answers, a smaller one for speed."""
+    on a GPU the one of the smallest file that was made for --provider, such as fp16, but no sparse24, or
+    else fp32. Take fp32 to compare answers, a smaller one for speed."""
     provider: Option[Provider] = "auto"
     """What computes: cpu; cuda, ONNX Runtime on an NVIDIA GPU; tensorrt, whose engine is built while the
     one before serves, unless it is in the cache; torch, for variants that are its own programs; or auto,

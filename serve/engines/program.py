@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from strop.export.bundle import BATCH_TOKENS, Bundle, Variant, needing_torch
-from strop.export.bundle.probe import gpu_seen, missing
-from strop.export.providers import TORCH
+from strop.export.bundle import Bundle, Variant, needing_torch
+from strop.export.bundle.probe import gpu_seen
 
-from . import cuda
 from .engine import Engine
 from .memory import Estimate, free_on_gpu, free_on_host
 from .options import EngineOptions
@@ -20,21 +18,6 @@ def open_program(
     with needing_torch(bundle.model_file(variant)):
         from .torch import open_torch
     return open_torch(bundle, variant, options)
-
-
-def usual_tokens() -> int:
-    """Tokens in a batch at most: it computes on the GPU where there is one."""
-    return cuda.BATCH_TOKENS if gpu_seen() else BATCH_TOKENS
-
-
-def instances(options: EngineOptions) -> int:
-    """Batches that are computed at the same time."""
-    return (options.instances or cuda.INSTANCES) if gpu_seen() else options.instance_count
-
-
-def no_torch() -> str | None:
-    """Why programs can't run here."""
-    return missing(TORCH)
 
 
 def estimate(program: Path, tokens: int, longest: int, instances: int) -> Estimate:

@@ -132,6 +132,6 @@ class Line:
 
 def runs_graphs() -> bool:
     """Whether anything here runs ONNX graphs on a card."""
-    from strop.serve.engines.opening import BACKENDS
+    from strop.serve.engines.backends import BACKENDS
 
     return any(BACKENDS[name].missing() is None for name in ("cuda", "tensorrt"))

@@ -53,8 +53,9 @@ def opened(bundle: Any, provider: str) -> Iterator[Any]:
     failure.
     """
     from strop.serve.config import ServeConfig
+    from strop.serve.engines.backends import BACKENDS
     from strop.serve.engines.instances import Instances
-    from strop.serve.engines.opening import BACKENDS, open_engines
+    from strop.serve.engines.opening import open_engines
 
     if reason := BACKENDS[provider].missing():
         pytest.skip(f"{provider} is not available, because {reason}")

@@ -51,7 +51,7 @@ def test_a_server_with_workers_beside_its_engine(
     for package in ("grpc", "prometheus_client", "uvloop", "psutil"):
         pytest.importorskip(package)
     from strop.host import usable_cores
-    from strop.serve.engines.opening import BACKENDS
+    from strop.serve.engines.backends import BACKENDS
 
     if reason := BACKENDS[provider].missing():
         pytest.skip(f"{provider} is not available, because {reason}")

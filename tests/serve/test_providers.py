@@ -20,12 +20,14 @@ from strop.nvml import any_gpu
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.serve.config import ServeConfig
+from strop.serve.engines.backends import BACKENDS
 from strop.serve.engines.bound import BoundSession, Device
+from strop.serve.engines.choice import choose
 from strop.serve.engines.cuda import provider_options
 from strop.serve.engines.engine import require_golden, warm_up
 from strop.serve.engines.memory import Estimate, free_on_gpu
 from strop.serve.engines.onnx import OnnxEngine
-from strop.serve.engines.opening import BACKENDS, Opened, choose, open_engines
+from strop.serve.engines.opening import Opened, open_engines
 
 CPU = Device("CPUExecutionProvider", "cpu", {})
 BATCH_TOKENS = 256
@@ -153,18 +155,34 @@ def test_a_provider_that_is_missing_is_a_warning_or_if_required_an_error(
 
 
 def variants(bundle: Bundle, **made_for: str) -> Bundle:
-    """The bundle with variants of other names, each made for a provider and quicker than the last."""
+    """The bundle with variants of other names, each made for a provider, and quicker and larger than
+    the last.
+    """
     fp32 = bundle.variant()
     others = tuple(
-        replace(fp32, name=name, provider=provider, tokens_per_second=number)
-        for number, (name, provider) in enumerate(made_for.items())
+        replace(
+            fp32,
+            name=name,
+            provider=provider,
+            tokens_per_second=number,
+            bytes=1000 * number,
+            facts={"sparse24": "6"} if "sparse24" in name else {},
+        )
+        for number, (name, provider) in enumerate(made_for.items(), 1)
     )
     return Bundle(bundle.root, replace(bundle.manifest, variants=(fp32, *others)))
 
 
+def sized(bundle: Bundle, **sizes: int) -> Bundle:
+    """The bundle with variants for CUDA whose files have these bytes."""
+    made = variants(bundle, **dict.fromkeys(sizes, CUDA))
+    resized = tuple(replace(one, bytes=sizes.get(one.name, one.bytes)) for one in made.manifest.variants)
+    return Bundle(bundle.root, replace(made.manifest, variants=resized))
+
+
 def test_each_provider_has_its_own_default_variant(bundle: Bundle) -> None:
     cuda, cpu = BACKENDS["cuda"], BACKENDS["cpu"]
-    both = variants(bundle, int8=CPU.provider, fp16=CUDA, **{"layers3+fp16": CUDA}, w8=CPU.provider)
+    both = variants(bundle, int8=CPU.provider, **{"layers3+fp16": CUDA}, fp16=CUDA, w8=CPU.provider)
     assert choose(both, cuda, None).name == "layers3+fp16"
     assert choose(both, cpu, None).name == "fp32"
     assert choose(both, cuda, "int8").name == "int8"
@@ -172,6 +190,25 @@ def test_each_provider_has_its_own_default_variant(bundle: Bundle) -> None:
     tensorrt = BACKENDS["tensorrt"]
     assert choose(both, tensorrt, None).name == "layers3+fp16"
     assert choose(variants(bundle, fp16=CUDA, fp8=TENSORRT), tensorrt, None).name == "fp8"
+
+
+def test_a_gpu_serves_the_smallest_file_whatever_a_cpu_measured(bundle: Bundle) -> None:
+    cuda, tensorrt = BACKENDS["cuda"], BACKENDS["tensorrt"]
+    assert choose(sized(bundle, fp16=45_000_000, cut=30_000_000), cuda, None).name == "cut"
+    # A few casts more are no reason for other numbers.
+    assert choose(sized(bundle, fp16=45_000_900, bf16=45_000_000), cuda, None).name == "fp16"
+    symmetric = variants(bundle, **{"sparse24+fp16": TENSORRT}, symmetric=TENSORRT)
+    assert choose(symmetric, tensorrt, None).name == "symmetric"
+    sparse = variants(bundle, **{"sparse24+fp16": CUDA})
+    assert choose(sparse, cuda, None).name == "fp32"
+    assert choose(sparse, cuda, "sparse24+fp16").name == "sparse24+fp16"
+
+
+@pytest.mark.parametrize(("on_gpu", "chosen"), [(True, "half"), (False, "whole")])
+def test_torch_chooses_by_what_it_computes_on(bundle: Bundle, on_gpu: bool, chosen: str) -> None:
+    backend = replace(BACKENDS["torch"], on_gpu=lambda: on_gpu)
+    assert choose(variants(bundle, half="torch", whole="torch"), backend, None).name == chosen
+    assert (backend.batch_tokens() > BACKENDS["cpu"].batch_tokens()) == on_gpu
 
 
 @pytest.mark.usefixtures("gpu_in_sight")

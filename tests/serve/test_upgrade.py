@@ -23,10 +23,11 @@ from strop.proto import strop_pb2_grpc as typed_grpc
 from strop.serve.config import ServeConfig
 from strop.serve.doors.doors import Doors
 from strop.serve.engines import cuda
+from strop.serve.engines.backends import BACKENDS
 from strop.serve.engines.engine import Engine, require_golden
 from strop.serve.engines.instances import Instances
 from strop.serve.engines.memory import Estimate
-from strop.serve.engines.opening import BACKENDS, open_engines
+from strop.serve.engines.opening import open_engines
 from strop.serve.engines.preparation import TensorRTPreparation, open_meanwhile
 from strop.serve.engines.tensorrt import TensorRTEngine, engines_on
 from strop.serve.engines.upgrade import Upgrade
