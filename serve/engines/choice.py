@@ -1,6 +1,7 @@
 """Which variant of a bundle is served, and on which of the ways to compute it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from strop.errors import InputError
 from strop.export import tensorrt
@@ -67,6 +68,19 @@ def choose(bundle: Bundle, backend: Backend, name: str | None) -> Variant:
             " or export a program with strop export --recipes torch"
         )
     return variant
+
+
+def expect(bundle: Bundle, config: ServeConfig) -> Variant:
+    """The variant that is served unless opening it fails, told without doing that.
+
+    Raises ``InputError`` for one that isn't there or that its provider can't run.
+    """
+    *others, last = candidates(bundle, config)
+    for backend in others:
+        with suppress(InputError):  # the next stands in, as when it is opened
+            if backend.missing() is None:
+                return choose(bundle, backend, config.variant)
+    return choose(bundle, last, config.variant)
 
 
 def _default(bundle: Bundle, backend: Backend) -> Variant:

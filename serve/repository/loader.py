@@ -10,6 +10,7 @@ from strop.export.bundle import Bundle
 from strop.export.bundle.directory import read_manifest
 
 from ..config import ServeConfig
+from ..engines.choice import expect
 from ..engines.engine import no_rest
 from ..engines.options import LEAST_URGENT
 from ..inference.model import Model
@@ -26,10 +27,9 @@ class Loader:
         self._verifying = ThreadPoolExecutor(1, "verify", _last)
 
     def size(self, root: Path) -> int:
-        """Bytes of memory that a bundle's variant took at export; raises as ``load`` does."""
-        manifest = read_manifest(root, self._config.public_key)
-        wanted = self._config.variant or manifest.default_variant
-        return next((one.peak_bytes for one in manifest.variants if one.name == wanted), 0)
+        """Bytes of memory that the variant ``load`` will choose took at export; raises as that does."""
+        unverified = Bundle(root, read_manifest(root, self._config.public_key))
+        return expect(unverified, self._config).peak_bytes
 
     def load(self, root: Path, beside: bool) -> Model:
         """Open, check and warm up; raises what ``Model.load`` does.

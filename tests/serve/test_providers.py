@@ -28,6 +28,7 @@ from strop.serve.engines.engine import require_golden, warm_up
 from strop.serve.engines.memory import Estimate, free_on_gpu
 from strop.serve.engines.onnx import OnnxEngine
 from strop.serve.engines.opening import Opened, open_engines
+from strop.serve.repository.loader import Loader
 
 CPU = Device("CPUExecutionProvider", "cpu", {})
 BATCH_TOKENS = 256
@@ -155,8 +156,8 @@ def test_a_provider_that_is_missing_is_a_warning_or_if_required_an_error(
 
 
 def variants(bundle: Bundle, **made_for: str) -> Bundle:
-    """The bundle with variants of other names, each made for a provider, and quicker and larger than
-    the last.
+    """The bundle with variants of other names, each made for a provider, and quicker, larger and hungrier
+    than the last.
     """
     fp32 = bundle.variant()
     others = tuple(
@@ -166,6 +167,7 @@ def variants(bundle: Bundle, **made_for: str) -> Bundle:
             provider=provider,
             tokens_per_second=number,
             bytes=1000 * number,
+            peak_bytes=number,
             facts={"sparse24": "6"} if "sparse24" in name else {},
         )
         for number, (name, provider) in enumerate(made_for.items(), 1)
@@ -209,6 +211,28 @@ def test_torch_chooses_by_what_it_computes_on(bundle: Bundle, on_gpu: bool, chos
     backend = replace(BACKENDS["torch"], on_gpu=lambda: on_gpu)
     assert choose(variants(bundle, half="torch", whole="torch"), backend, None).name == chosen
     assert (backend.batch_tokens() > BACKENDS["cpu"].batch_tokens()) == on_gpu
+
+
+@pytest.mark.parametrize(
+    ("options", "works", "expected"),
+    [
+        ({}, True, "fp16"),
+        ({}, False, "fp32"),
+        ({"variant": "int8"}, True, "int8"),
+        ({"provider": "cpu"}, True, "fp32"),
+        ({"provider": "torch"}, True, "program"),
+        ({"provider": "cuda", "require_provider": True}, False, "fp16"),
+    ],
+)
+@pytest.mark.usefixtures("gpu_in_sight")
+def test_the_memory_of_a_model_is_told_of_the_variant_that_will_be_served(
+    bundle: Bundle, tmp_path: Path, options: dict[str, Any], works: bool, expected: str
+) -> None:
+    every = variants(bundle, int8=CPU.provider, fp16=CUDA, program="torch")
+    (tmp_path / "manifest.json").write_text(every.manifest.to_json(), encoding="utf-8")
+    BACKENDS["cuda"] = replace(BACKENDS["cuda"], missing=lambda: None if works else "it is broken")
+    found = Loader(ServeConfig(str(tmp_path), **options)).size(tmp_path)
+    assert found == every.variant(expected).peak_bytes
 
 
 @pytest.mark.usefixtures("gpu_in_sight")
