@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -77,10 +78,11 @@ class Ready:
             ) from error
 
 
-def forget_ready(path: Path | None) -> None:
+def prepare_ready(path: Path | None) -> None:
     """Take away what an earlier server left: until this one is ready, nobody is to read that it is.
 
-    ``InputError`` when it can't be.
+    ``InputError`` when it can't be, or when no file can be written there, which would else be known only
+    once all is loaded and said to be ready.
     """
     if path is None:
         return
@@ -89,6 +91,12 @@ def forget_ready(path: Path | None) -> None:
     except OSError as error:
         raise InputError(
             f"--ready-file {path} can't be replaced: {error.strerror}; name another file"
+        ) from error
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise InputError(
+            f"--ready-file {path} can't be written: {error.strerror}; make its folder, or name another file"
         ) from error
 
 

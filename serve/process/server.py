@@ -32,7 +32,7 @@ from ..observe.spending import counted
 from ..wire.open_inference import OpenInference
 from ..wire.registration import register
 from ..wire.typed import Typed
-from .announce import Addresses, announce, forget_ready
+from .announce import Addresses, announce, prepare_ready
 from .models import Models, loaded, served
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def run_server(config: ServeConfig) -> None:
     """
     for flag, address in config.listens.items():
         check_free(flag, address)
-    forget_ready(config.ready_file)
+    prepare_ready(config.ready_file)
     prepare_store(config)
     uvloop.run(_serve(config))
 

@@ -23,7 +23,7 @@ from ..feedback.prepare import prepare_store
 from ..observe.gpu import metered
 from ..observe.spending import counted
 from . import reports
-from .announce import Addresses, Served, announce, forget_ready
+from .announce import Addresses, Served, announce, prepare_ready
 from .counts import Counts
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ async def _supervise(config: ServeConfig) -> None:
         reserved("--address", config.address) as address,
         tempfile.TemporaryDirectory(prefix="strop-", ignore_cleanup_errors=True) as folder,
     ):
-        forget_ready(config.ready_file)
+        prepare_ready(config.ready_file)
         counts = Counts(Path(folder))
         counts.require_room(config.workers)
         shared = replace(config, address=address)

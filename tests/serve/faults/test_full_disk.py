@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from strop.errors import InputError
-from strop.serve.process.announce import Ready, forget_ready
+from strop.serve.process.announce import Ready, prepare_ready
 from strop.serve.repository.key import Key
 from strop.serve.repository.source import Remote
 
@@ -34,11 +34,24 @@ def test_a_ready_file_without_room_is_named_and_not_half_written(
 def test_a_ready_file_of_an_earlier_server_is_taken_away_first(tmp_path: Path) -> None:
     path = tmp_path / "ready.json"
     Ready("127.0.0.1:1", "127.0.0.1:2", 3).write(path)
-    forget_ready(path)
+    prepare_ready(path)
     assert not path.exists()
-    forget_ready(path)
+    prepare_ready(path)
     with pytest.raises(InputError, match=f"--ready-file {tmp_path} can't be replaced"):
-        forget_ready(tmp_path)
+        prepare_ready(tmp_path)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_place_where_no_ready_file_can_be_is_refused_before_anything_is_loaded(
+    refuse_to_start: Callable[..., Any], tmp_path: Path, workers: str
+) -> None:
+    path = tmp_path / "missing" / "ready.json"
+    # There is no bundle either, which nobody has looked for yet.
+    ended = refuse_to_start(tmp_path / "bundle", "--ready-file", str(path), "--workers", workers)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"--ready-file {path} can't be written: No such file or directory; make its folder" in (
+        ended.stderr
+    )
 
 
 def test_a_server_whose_output_has_no_room_serves_all_the_same(
