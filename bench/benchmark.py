@@ -7,7 +7,6 @@ from datetime import datetime
 import uvloop
 from rich.console import Console
 
-from strop.errors import InputError
 from strop.host import read_host, read_versions
 
 from .accuracy import measure_accuracy, read_promise
@@ -36,10 +35,6 @@ def benchmark(config: BenchConfig) -> None:
     served, texts = prepare(config)
     if promise:
         promise.require(served.task)
-    if config.arrivals == "trace" and not texts.arrived:
-        raise InputError(
-            f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one, or --trace'
-        )
 
     def check(first: Reply) -> None:
         if promise:

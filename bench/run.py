@@ -19,7 +19,7 @@ from .search import FIRST_SHARE, Phase, search
 from .served import Served
 from .soak import Soak, soak
 from .target import find
-from .texts import Texts, read_texts
+from .texts import Rows, Texts
 from .trace import read_trace
 
 CLOSED_SHARE = 1 / 3
@@ -67,9 +67,15 @@ def sustained(opened: Sequence[Phase]) -> Phase | None:
 def prepare(config: BenchConfig) -> tuple[Served, Texts]:
     """What the server serves, and the texts to ask it about, read as its task wants them.
 
-    Raises ``InputError`` for options or texts that don't fit, ``StropError`` if the server can't be
-    reached.
+    Raises ``InputError`` for files that can't be read, before the server is asked anything, and for
+    options or texts that don't fit its model; ``StropError`` if it can't be reached.
     """
+    rows = Rows.read(config.texts) if config.texts else None
+    arrived = read_trace(config.trace) if config.trace else rows.arrived if rows else ()
+    if config.arrivals == "trace" and not arrived:
+        raise InputError(
+            f'--arrivals trace: --texts {config.texts} has no "arrived"; give each line one, or --trace'
+        )
     served = uvloop.run(find(config))
     columns = Columns.of(
         served.task,
@@ -78,11 +84,10 @@ def prepare(config: BenchConfig) -> tuple[Served, Texts]:
         pair=config.pair_column,
         label=config.label_column,
     )
-    texts = read_texts(config.texts, columns) if config.texts else Texts((), ())
+    texts = rows.texts(columns) if rows else Texts((), ())
     if config.lengths:
         texts = _synthetic(config, config.lengths, texts, len(served.inputs))
-    if config.trace:
-        texts = replace(texts, arrived=read_trace(config.trace))
+    texts = replace(texts, arrived=arrived)
     if config.label_column and not any(texts.examples):
         raise InputError(f"--label-column {config.label_column}: no line of {config.texts} has it")
     return served, texts

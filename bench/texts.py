@@ -3,9 +3,10 @@
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,21 +27,40 @@ class Texts:
     """When each text arrived, in seconds and never earlier than the one before; empty if not told."""
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A file of texts as it stands there, for which no task has been asked yet."""
+
+    fields: tuple[tuple[str, Mapping[str, Any]], ...]
+    """Of each line that has any: where that is, for a message, and its columns."""
+    arrived: tuple[float, ...]
+    """See ``Texts``."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read JSONL; ``InputError`` names the line and the fix."""
+        try:
+            lines = path.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            raise InputError(f"--texts {path} is not UTF-8: {error}; convert it") from error
+        except OSError as error:
+            raise InputError(f"--texts {path} can't be read: {error.strerror}") from error
+        places = [(f"--texts {path}, line {n}", line) for n, line in enumerate(lines, 1) if line.strip()]
+        if not places:
+            raise InputError(f"--texts {path} is empty; give at least one line with a text")
+        rows = tuple((where, _fields(where, line)) for where, line in places)
+        arrived = [_arrived(where, fields) for where, fields in rows]
+        return cls(rows, _trace(arrived, f"--texts {path}"))
+
+    def texts(self, columns: Columns) -> Texts:
+        """Their texts and maybe labels; ``InputError`` as ``read``."""
+        texts, examples = zip(*(columns.read(*row) for row in self.fields), strict=True)
+        return Texts(texts, examples, self.arrived)
+
+
 def read_texts(path: Path, columns: Columns) -> Texts:
-    """Read JSONL with texts and maybe labels; ``InputError`` names the line and the fix."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"--texts {path} is not UTF-8: {error}; convert it") from error
-    except OSError as error:
-        raise InputError(f"--texts {path} can't be read: {error.strerror}") from error
-    rows = [
-        _row(line, f"--texts {path}, line {n}", columns) for n, line in enumerate(lines, 1) if line.strip()
-    ]
-    if not rows:
-        raise InputError(f"--texts {path} is empty; give at least one line with a text")
-    texts, examples, arrived = zip(*rows, strict=True)
-    return Texts(texts, examples, _trace(arrived, f"--texts {path}"))
+    """The texts of a file whose task is known; raises as ``Rows`` does."""
+    return Rows.read(path).texts(columns)
 
 
 def group(count: int, per_call: int, seed: int | None) -> list[tuple[int, ...]]:
@@ -54,18 +74,21 @@ def group(count: int, per_call: int, seed: int | None) -> list[tuple[int, ...]]:
     return [tuple(int(order[(start + i) % count]) for i in range(per_call)) for start in starts]
 
 
-def _row(line: str, where: str, columns: Columns) -> tuple[Text, Example | None, float | None]:
+def _fields(where: str, line: str) -> Mapping[str, Any]:
     try:
         fields = json.loads(line)
     except json.JSONDecodeError as error:
         raise InputError(f"{where} is not JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise InputError(f'{where} is not an object; write {{"{columns.texts[0]}": "…"}}')
-    text, example = columns.read(where, fields)
-    arrived = fields.get("arrived")
+        raise InputError(f'{where} is not an object; write {{"text": "…"}}')
+    return fields
+
+
+def _arrived(where: str, fields: Mapping[str, Any]) -> float | None:
+    arrived: float | None = fields.get("arrived")
     if arrived is not None and (type(arrived) not in (int, float) or not math.isfinite(arrived)):
         raise InputError(f'{where}: "arrived" is {arrived!r}; it must be a number of seconds')
-    return text, example, arrived
+    return arrived
 
 
 def _trace(arrived: Sequence[float | None], where: str) -> tuple[float, ...]:

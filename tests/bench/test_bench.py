@@ -264,6 +264,32 @@ def test_a_server_that_is_not_there_is_said_at_once(
     assert f"no gRPC server answers at {address}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("wrong", "more"),
+    [
+        ("--texts", ()),
+        ("--promise", ()),
+        ("--prices", ()),
+        ("--trace", ("--arrivals", "trace")),
+        ("--texts", ("--against", "127.0.0.1:1")),
+        ("--texts", ("--loadgen", "offline")),
+    ],
+)
+def test_files_are_looked_at_before_the_server(
+    strop: Any,
+    texts: Path,
+    tmp_path: Path,
+    wrong: str,
+    more: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    missing = tmp_path / "missing"
+    # Nobody listens on that port.
+    words = options(texts, tmp_path / "out", wrong, str(missing), *more)
+    assert strop("bench", "127.0.0.1:1", *words) == 2
+    assert f"{missing} can't be read: No such file" in capsys.readouterr().err
+
+
 def test_a_server_that_refuses_everything_is_an_error(
     strop: Any, server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
