@@ -1,9 +1,7 @@
 """What is written down of calls: an access log of all, if asked for, and an audit log of admin calls."""
 
-import json
 import logging
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 
 import grpc
@@ -11,6 +9,7 @@ from grpc.aio import ServicerContext as Context
 
 from strop.errors import InputError
 
+from ..observe.log import JsonFormatter
 from .gate import ADMIN
 from .options import DoorOptions
 from .visit import visit
@@ -20,7 +19,7 @@ LONGEST_NAME = 128
 
 
 class Journal:
-    """JSON lines that hold no key, and a text only where that was asked for."""
+    """Lines like all others of the log that hold no key, and a text only where that was asked for."""
 
     def __init__(self, options: DoorOptions) -> None:
         """``InputError`` for a file that can't be written."""
@@ -43,10 +42,10 @@ class Journal:
             return
         here = visit.get()
         facts = {
-            "key": here.key.id,
-            "peer": context.peer(),
             "service": service,
             "method": method,
+            "key": here.key.id,
+            "peer": context.peer(),
             "model": here.model or _named(request),
             "version": here.version,
             "code": code.name,
@@ -68,16 +67,22 @@ def _named(request: object) -> str:
 
 
 def _lines(flag: str, place: str) -> logging.Handler:
+    lines: logging.Handler = logging.StreamHandler()
     try:
-        # Begun anew where logrotate has moved it; a line is one write, so that workers may share a file.
-        return logging.StreamHandler() if place == "-" else WatchedFileHandler(place, encoding="utf-8")
+        if place != "-":
+            # Begun anew where logrotate has moved it; a line is one write: workers may share a file.
+            lines = WatchedFileHandler(place, encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{flag} {place} can't be written: {error.strerror}; choose another place"
         ) from error
+    lines.setFormatter(JsonFormatter())
+    return lines
 
 
 def _write(lines: logging.Handler, message: str, facts: Mapping[str, object]) -> None:
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    text = json.dumps({"time": now, "message": message, **facts}, ensure_ascii=False)
-    lines.handle(logging.LogRecord("strop.serve", logging.INFO, "", 0, text, None, None))
+    # Past the loggers: how much --log-level lets through is no matter here.
+    record = logging.makeLogRecord(
+        {"name": __name__, "levelno": logging.INFO, "levelname": "INFO", "msg": message, "facts": facts}
+    )
+    lines.handle(record)

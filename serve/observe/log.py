@@ -11,16 +11,15 @@ Facts = Mapping[str, str | int | float]
 about: ContextVar[Callable[[], Facts]] = ContextVar("about", default=dict)
 """Tells which call is being handled; asked only when a line is written, so that it costs nothing."""
 
+_process: dict[str, str | int | float] = {}
+"""What every line tells of this process."""
+
 
 class JsonFormatter(logging.Formatter):
     """``time``, ``level``, ``logger``, ``message``, facts, ``traceback``.
 
     The facts are those of the process, of the call that is handled, and those in ``extra``.
     """
-
-    def __init__(self, **process: str | int | float) -> None:
-        super().__init__()
-        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -29,7 +28,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **self._process,
+            **_process,
             **about.get()(),
             **getattr(record, "facts", {}),
         }
@@ -41,8 +40,10 @@ class JsonFormatter(logging.Formatter):
 def configure(level: str, **process: str | int | float) -> None:
     """Send every logger's records of ``level`` and above to standard error.
 
-    ``process`` are facts that every line tells.
+    ``process`` are facts that every line tells, a ``JsonFormatter``'s elsewhere, too.
     """
+    _process.clear()
+    _process.update(process)
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter(**process))
+    handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)

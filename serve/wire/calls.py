@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # Characters; one outside ASCII takes up to 12 bytes in a status.
 LONGEST_MESSAGE = 500
+LONGEST_ID = 128
+"""Of a call in the log: what its caller sends may be as long as a message."""
 UNFORESEEN = "internal error; the server's log has the cause"
 
 Request = TypeVar("Request")
@@ -199,7 +201,7 @@ def _facts(service: str, method: str, request: object, context: Context) -> Fact
     # By W3C Trace Context: version-trace-parent-flags.
     trace = sent.get("traceparent", "").partition("-")[2].partition("-")[0]
     if request_id := getattr(request, "id", "") or sent.get("x-request-id") or trace:
-        facts["request_id"] = request_id
+        facts["request_id"] = request_id[:LONGEST_ID]
     return facts
 
 

@@ -34,7 +34,8 @@ async def some_calls(server, status):
     """An answered call, a refused one, a wrong one, an admin call and one message of a stream."""
     async with grpc.aio.insecure_channel(server.addresses.calls) as channel:
         typed, who = pb_grpc.StropStub(channel), (("authorization", f"Bearer shop.{SECRET}"),)
-        await typed.Classify(pb.ClassifyRequest(texts=[TEXT, "bad"]), metadata=who)
+        named = (*who, ("x-request-id", "order-7"))
+        await typed.Classify(pb.ClassifyRequest(texts=[TEXT, "bad"]), metadata=named)
         await status(typed.Classify(pb.ClassifyRequest(texts=[TEXT])))
         wrong = pb.ClassifyRequest(texts=[TEXT], model="x" * 1000)
         await status(typed.Classify(wrong, metadata=who))
@@ -64,12 +65,15 @@ def test_a_line_tells_whose_call_it_was_and_how_it_ended(play, keys, tmp_path, s
         ("shop", "RepositoryModelLoad", "", "PERMISSION_DENIED", 0),
         ("shop", "ClassifyStream", "tiny", "OK", 1),
     ]
+    assert list(told[0])[:7] == ["time", "level", "logger", "message", "service", "method", "request_id"]
+    assert (told[0]["level"], told[0]["message"], told[0]["request_id"]) == ("info", "a call", "order-7")
     assert told[0]["tokens"] == 10
     assert told[0]["version"] == "3"
     assert told[0]["peer"].startswith("ipv4:127.0.0.1:")
     assert told[0]["ms"] > 0
     assert len(told[2]["model"]) == 128
     (asked,) = lines(audit)
+    assert (asked["level"], asked["message"]) == ("info", "an admin call")
     assert (asked["key"], asked["method"], asked["code"]) == (
         "shop",
         "RepositoryModelLoad",
