@@ -15,7 +15,6 @@ from ..observe.loads import Loads
 from .aside import Aside
 from .catalogue import Catalogue, State
 from .deployed import Deployed
-from .finder import EXPLICIT
 from .key import Key
 from .loader import Loader
 from .policy import plan
@@ -148,7 +147,9 @@ class Controller:
 
     def _require_control(self, what: str) -> None:
         if self._options.model_control != "explicit":
-            raise ModelControlError(f"models aren't {what} by request here; {EXPLICIT}")
+            raise ModelControlError(
+                f"models aren't {what} by request here; start the server with --model-control explicit"
+            )
 
     async def _list(self) -> dict[Key, str]:
         try:

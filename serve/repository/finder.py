@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from ..errors import LoadingError, ModelControlError, NotFoundError
+from ..errors import LoadingError, NotFoundError
 from .catalogue import Catalogue
 from .deployed import Deployed
 from .router import Router
-
-EXPLICIT = "start the server with --model-control explicit"
 
 
 class ModelControl(Protocol):
@@ -25,21 +23,6 @@ class ModelControl(Protocol):
     async def demand(self, name: str, version: str) -> None:
         """Wait until a model that a call names is loaded, if it may and can be."""
         ...
-
-
-class Unchanged:
-    """Nobody does: what is served stays."""
-
-    async def load(self, name: str) -> None:
-        """``ModelControlError``."""
-        raise ModelControlError(f"models aren't loaded by request here; {EXPLICIT}")
-
-    async def unload(self, name: str) -> None:
-        """``ModelControlError``."""
-        raise ModelControlError(f"models aren't unloaded by request here; {EXPLICIT}")
-
-    async def demand(self, name: str, version: str) -> None:
-        """Leaves it at that."""
 
 
 Sticky = Callable[[], str]

@@ -1,6 +1,5 @@
 """A fake server in a process of its own, and files of texts for it."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from bundles import write_bundle
 from strop.cli import main
 
-SERVE_FIXTURES = Path(__file__).parents[1] / "serve" / "conftest.py"
 SCRIPT = Path(__file__).with_name("fake_server.py")
 # A script's own folder is on its path, the current one is not.
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(SCRIPT.parents[2])}
@@ -93,14 +92,7 @@ def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny bundle of the server's own tests, for a real server."""
-    spec = importlib.util.spec_from_file_location("serve_fixtures", SERVE_FIXTURES)
-    assert spec
-    assert spec.loader
-    fixtures = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = fixtures  # its dataclasses look themselves up there
-    spec.loader.exec_module(fixtures)
-    bundle: Path = fixtures.write_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
-    return bundle
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
 
 
 @pytest.fixture(scope="session")

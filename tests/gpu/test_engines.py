@@ -1,13 +1,9 @@
 """Engines of ONNX graphs on a card, by the protocol of all: right, batch-invariant, gone when closed."""
 
 import contextlib
-import importlib.util
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,10 +22,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A bundle of the smallest model that honours the packed contract: the one of the server's tests."""
     for package in ("onnx", "onnxruntime", "tokenizers", "grpc", "prometheus_client"):
         pytest.importorskip(package)
-    made = _module(Path(__file__).parents[1] / "serve" / "conftest.py", "serve_conftest")
+    from bundles import write_bundle
     from strop.export.bundle import Bundle
 
-    return Bundle.open(made.write_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
+    return Bundle.open(write_bundle(tmp_path_factory.mktemp("bundles") / "tiny"))
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -137,13 +133,3 @@ def test_a_closed_engine_gives_its_memory_back(bundle: Any, provider: str) -> No
         with opened(bundle, provider) as engine:
             engine.run(sequences())
     assert torch.cuda.mem_get_info()[0] > free - KEPT_BYTES
-
-
-def _module(path: Path, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module

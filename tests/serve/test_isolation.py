@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 
+from model_control import Unchanged
 from strop.errors import InputError
 from strop.export.bundle import Bundle, Encoded, Session, TextEncoder
 from strop.proto import strop_pb2 as pb
@@ -26,7 +27,7 @@ from strop.serve.process.models import Models
 from strop.serve.process.server import Server
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import deploy
-from strop.serve.repository.finder import Finder, Unchanged
+from strop.serve.repository.finder import Finder
 from strop.serve.wire.calls import Calls
 from strop.tasks import Outputs
 

@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from model_control import Unchanged
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
 from strop.proto import strop_pb2 as pb
@@ -26,7 +27,7 @@ from strop.serve.inference.model import Model
 from strop.serve.observe.metrics import Metrics
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import Deployed
-from strop.serve.repository.finder import Finder, Unchanged
+from strop.serve.repository.finder import Finder
 from strop.serve.wire.calls import Calls
 from strop.serve.wire.open_inference import OpenInference
 from strop.serve.wire.registration import register

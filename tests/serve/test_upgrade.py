@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 import pytest
 
+from model_control import Unchanged
 from strop.errors import InputError, StropError
 from strop.export.bundle import Buckets, Bundle, Session, bucketed
 from strop.export.config import ExportConfig
@@ -37,7 +38,7 @@ from strop.serve.process.models import Models
 from strop.serve.process.server import listening
 from strop.serve.repository.catalogue import Catalogue
 from strop.serve.repository.deployed import deploy
-from strop.serve.repository.finder import Finder, Unchanged
+from strop.serve.repository.finder import Finder
 from strop.serve.wire.calls import Calls
 
 TOKENS = 128

@@ -1,7 +1,5 @@
 """Masked language models from texts to Fill: trained, exported, served by a real process and asked."""
 
-import contextlib
-import io
 import json
 import re
 import shutil
@@ -12,8 +10,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from strop.bench.server_process import ServerProcess
-from strop.cli import main
+from command_line import strop
 from strop.export.bundle import Bundle
 from strop.proto import open_inference_pb2 as oip
 from strop.proto import open_inference_pb2_grpc as oip_grpc
@@ -21,14 +18,6 @@ from strop.proto import strop_pb2 as pb
 from strop.proto import strop_pb2_grpc as pb_grpc
 from strop.proto.raw import pack_bytes, unpack_bytes, unpack_fp32
 from strop.train.run import Run
-
-
-def strop(*arguments, code=0):
-    """The command line with these words, without a process, which would take longer to load torch."""
-    shown, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(errors):
-        assert main([*map(str, arguments)]) == code, errors.getvalue()
-    return (errors if code else shown).getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +54,6 @@ def bundle(run):
     out = run.root.parent / "bundle"
     strop("export", run.root, "--out", out, "--name", "words", "--gate", 0.5)
     return Bundle.open(out)
-
-
-@pytest.fixture(scope="module")
-def address(bundle):
-    """Where a server of its fp32 variant listens."""
-    with ServerProcess(bundle.root, "--variant", "fp32") as server:
-        yield server.address
-
-
-@pytest.fixture(scope="module")
-def channel(address):
-    """A connection to it."""
-    with grpc.insecure_channel(address) as channel:
-        yield channel
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Every task from labelled rows to a typed call: trained, exported, served and asked as a user does."""
 
-import contextlib
-import io
 import json
 import os
 import random
@@ -13,8 +11,7 @@ import grpc
 import numpy as np
 import pytest
 
-from strop.bench.server_process import ServerProcess
-from strop.cli import main
+from command_line import strop
 from strop.export.bundle import Bundle
 from strop.export.source import text_of
 from strop.proto import open_inference_pb2 as oip
@@ -135,13 +132,6 @@ CASES = {
 }
 
 
-def strop(*arguments):
-    """The command line with these words, without a process, which would take longer to load torch."""
-    with contextlib.redirect_stdout(io.StringIO()) as shown:
-        assert main([*map(str, arguments)]) == 0
-    return shown.getvalue()
-
-
 @pytest.fixture(scope="module", params=CASES)
 def run(request, tmp_path_factory, tiny, tiny_encoder):
     """A run of each task."""
@@ -164,20 +154,6 @@ def bundle(run):
     out = run.root.parent / "bundle"
     strop("export", run.root, "--out", out, "--name", "task", "--gate", 0.5)
     return Bundle.open(out)
-
-
-@pytest.fixture(scope="module")
-def address(bundle):
-    """Where a server of its fp32 variant listens."""
-    with ServerProcess(bundle.root, "--variant", "fp32") as server:
-        yield server.address
-
-
-@pytest.fixture(scope="module")
-def channel(address):
-    """A connection to it."""
-    with grpc.insecure_channel(address) as channel:
-        yield channel
 
 
 @pytest.fixture(scope="module")
