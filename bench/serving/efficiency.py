@@ -110,21 +110,21 @@ def _rows(variant: str, plan: Plan, found: dict[str, list[Steady]]) -> list[Row]
     note = f"of the best rate in-process, on texts that are tokens already: {plan}"
     return [
         Row(f"{variant}: offline", rate[OFFLINE], unit="texts/s", note=str(plan)),
-        *_share(f"{variant}: one text a call", rate[ONE], rate[OFFLINE], 0.85, note),
+        *_share(f"{variant}: one a call", rate[ONE], rate[OFFLINE], 0.85, note),
         Row(
-            f"{variant}: of both, an empty gRPC echo takes",
+            f"{variant}: echo's share of the CPU",
             echo_share,
-            unit="% of the CPU",
+            unit="%",
             note="what as many calls of an empty echo cost server and client together, at"
             f" {1e3 * float(np.median(echo_cpu)):.2f} ms of CPU each",
         ),
-        *_share(f"{variant}: ModelStreamInfer", rate[STREAM], rate[OFFLINE], 0.90, note),
-        *_share(f"{variant}: {BULK} texts a call", rate[MANY], rate[OFFLINE], 0.95, note),
+        *_share(f"{variant}: over a stream", rate[STREAM], rate[OFFLINE], 0.90, note),
+        *_share(f"{variant}: {BULK} a call", rate[MANY], rate[OFFLINE], 0.95, note),
         *_milliseconds(f"{variant}: one in flight, p50", p50[LONE]),
         *_milliseconds(f"{variant}: bare session.run, p50", p50[BARE]),
-        *_milliseconds(f"{variant}: echo, one in flight, p50", p50[LONE_ECHO]),
+        *_milliseconds(f"{variant}: one echo, p50", p50[LONE_ECHO]),
         Row(
-            f"{variant}: one in flight above the bare run",
+            f"{variant}: one in flight over bare",
             ratios(above, p50[LONE_ECHO]),
             Target("at most", 1.25),
             unit="echoes",
@@ -137,7 +137,7 @@ def _rows(variant: str, plan: Plan, found: dict[str, list[Steady]]) -> list[Row]
 def _share(name: str, rate: list[float], offline: list[float], bound: float, note: str) -> list[Row]:
     return [
         Row(name, rate, unit="texts/s", note=f"{IN_FLIGHT} texts in flight"),
-        Row(f"{name}, share of offline", ratios(rate, offline), Target("at least", bound), note=note),
+        Row(f"{name} / offline", ratios(rate, offline), Target("at least", bound), note=note),
     ]
 
 

@@ -127,18 +127,27 @@ def _rows(capacity: float, alone: list[float], beside: dict[str, list[Beside]]) 
         ),
     ]
     for priority, found in beside.items():
-        flood = f"beside {QUEUED_TEXTS:,} queued texts, {priority}"
         above = [(one.p99 - p99) / one.batch for one, p99 in zip(found, alone, strict=True)]
         rows += [
-            Row(f"p99 {flood}", [1e3 * one.p99 for one in found], unit="ms"),
-            Row("a batch's time meanwhile", [1e3 * one.batch for one in found], unit="ms"),
             Row(
-                f"p99 {flood}, above alone",
+                f"{priority}: p99 in the flood",
+                [1e3 * one.p99 for one in found],
+                unit="ms",
+                note=f"another client keeps {QUEUED_TEXTS:,} texts of that priority queued, in calls"
+                f" of {TEXTS_PER_CALL}",
+            ),
+            Row(
+                f"{priority}: a batch's time",
+                [1e3 * one.batch for one in found],
+                unit="ms",
+                note="meanwhile: engines × seconds / batches",
+            ),
+            Row(
+                f"{priority}: p99 above alone",
                 above,
                 Target("at most", BATCHES),
-                "batch times",
-                f"another client keeps them queued in calls of {TEXTS_PER_CALL}; a batch's time is"
-                " engines × seconds / batches",
+                "batches",
+                "in times that a batch takes meanwhile",
             ),
         ]
     return rows

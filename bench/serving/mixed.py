@@ -55,12 +55,12 @@ async def mixed(setting: Setting) -> list[Row]:
     )
     return [
         Row("capacity of the mix", [capacity], unit="texts/s", note=mixture),
-        *(Row(f"{name}: p99 of the short", [1e3 * v for v in found[name]], unit="ms") for name in found),
+        *(Row(f"p99, {name}", [1e3 * v for v in found[name]], unit="ms") for name in found),
         Row(
-            "p99 of short texts with long ones between, over alone",
+            "p99, between / alone",
             ratios(found[BETWEEN], found[ALONE]),
             Target("at most", 3.0),
-            note=f"{mixture}; alone: the same rate of short ones",
+            note=f"of the short ones; {mixture}; alone: the same rate of short ones",
         ),
     ]
 

@@ -154,11 +154,11 @@ def _rows(setting: Setting, bursts: Sequence[Burst], floods: Sequence[Flood]) ->
     return [
         Row("capacity", [one.capacity for one in bursts], unit="texts/s", note=f"{IN_FLIGHT} in flight"),
         Row(
-            f"goodput at {burst}, share of capacity",
+            f"goodput at {burst}",
             [one.goodput for one in bursts],
             Target("at least", 0.85),
-            note=f"answers within {1e3 * DEADLINE_SECONDS:g} ms of the intended send, for"
-            f" {setting.config.burst_seconds:g} s; --accept-backlog {ACCEPT_BACKLOG}",
+            note=f"as a share of capacity: answers within {1e3 * DEADLINE_SECONDS:g} ms of the intended"
+            f" send, for {setting.config.burst_seconds:g} s; --accept-backlog {ACCEPT_BACKLOG}",
         ),
         Row(
             f"memory growth at {burst}",
@@ -179,23 +179,25 @@ def _rows(setting: Setting, bursts: Sequence[Burst], floods: Sequence[Flood]) ->
             unit="ms",
         ),
         Row(
-            f"worst p99 after, from {RECOVERY_SECONDS:g} s on, over p99 before",
+            "worst p99 after / before",
             [one.recovery for one in bursts],
             Target("at most", NORMAL),
-            note=f"both at {CALM:g} × capacity; each window after has {WINDOW_CALLS} calls or more",
+            note=f"both at {CALM:g} × capacity; after: from {RECOVERY_SECONDS:g} s after the burst on, in"
+            f" windows of {WINDOW_CALLS} calls or more",
         ),
         Row(
-            f"{burst} without deadlines: p99 of a refusal",
+            "no deadlines: refusals' p99",
             [1e3 * one.refusal_p99 for one in floods],
             Target("at most", REFUSAL_MS),
             "ms",
-            "RESOURCE_EXHAUSTED; from the intended send",
+            f"RESOURCE_EXHAUSTED, at {burst}; from the intended send",
         ),
-        Row("without deadlines: refused", [100 * one.refused for one in floods], unit="% of calls"),
+        Row("no deadlines: refused", [100 * one.refused for one in floods], unit="%", note="of the calls"),
         Row(
-            "without deadlines: neither answered nor refused",
+            "no deadlines: left unanswered",
             [one.unanswered for one in floods],
             Target("at most", 0),
             "calls",
+            "neither answered nor refused",
         ),
     ]

@@ -114,10 +114,20 @@ async def _swaps(setting: Setting, there: Repository) -> list[Row]:
             Target("at most", 0),
             note=f"of {made:,}; of as many without a swap {lost['steady']:,}",
         ),
-        Row("swaps: p99 of a window without", [1e3 * one for one in p99["steady"]], unit="ms"),
-        Row("swaps: p99 of a window with a swap", [1e3 * one for one in p99["swap"]], unit="ms"),
         Row(
-            "swaps: p99 with over without",
+            "swaps: p99 without",
+            [1e3 * one for one in p99["steady"]],
+            unit="ms",
+            note="windows without one",
+        ),
+        Row(
+            "swaps: p99 with",
+            [1e3 * one for one in p99["swap"]],
+            unit="ms",
+            note="windows with a swap each",
+        ),
+        Row(
+            "swaps: p99 with / without",
             ratios(*zip(*pairs, strict=True)),
             Target("at most", 1.2),
             note=f"windows of {config.swap_seconds:g} s in turn, each over the one before it, in"
@@ -147,10 +157,10 @@ async def _memory(setting: Setting, there: Repository) -> list[Row]:
     return [
         Row("memory: a second model takes", grown, unit="MB"),
         Row(
-            "memory: left after it is unloaded, share of that",
+            "memory: left once unloaded",
             left,
             Target("at most", 0.1),
-            note="resident size, at once after the unload",
+            note="as a share of what it took; resident size, at once after the unload",
         ),
     ]
 

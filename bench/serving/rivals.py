@@ -30,7 +30,7 @@ TRIAL_SHARE = 0.5
 async def padding(setting: Setting) -> list[Row]:
     """The packed server against itself with first-come padded batches."""
     with setting.server() as ours, setting.server(*PADDED) as padded:
-        name = f"padded batches of {BATCH_TEXTS}"
+        name = f"padded by {BATCH_TEXTS}"
         return await _duel(setting, name, (ours.address, ours.pid), (padded.address, padded.pid))
 
 
@@ -104,12 +104,12 @@ async def _duel(setting: Setting, name: str, ours: tuple[str, int], rival: tuple
     rates = [[one.rate for one in found[who]] for who in ("packed", name)]
     tails = [[one.p99 for one in found[who]] for who in ("packed", name)]
     return [
-        Row(f"beside {name}: our rate", rates[0], unit="texts/s", note=f"{IN_FLIGHT} in flight"),
-        Row(f"{name}: rate", rates[1], unit="texts/s", note=f"{IN_FLIGHT} in flight"),
+        Row(f"{name}: our rate", rates[0], unit="texts/s", note=f"{IN_FLIGHT} in flight"),
+        Row(f"{name}: its rate", rates[1], unit="texts/s", note=f"{IN_FLIGHT} in flight"),
         Row(f"rate over {name}", ratios(*rates), RATIO),
-        Row(f"beside {name}: our p99", [1e3 * value for value in tails[0]], unit="ms"),
-        Row(f"{name}: p99", [1e3 * value for value in tails[1]], unit="ms"),
-        Row(f"p99 over {name}'s", ratios(*tails), Target("below", 1.0)),
+        Row(f"{name}: our p99", [1e3 * value for value in tails[0]], unit="ms"),
+        Row(f"{name}: its p99", [1e3 * value for value in tails[1]], unit="ms"),
+        Row(f"p99 over {name}", ratios(*tails), Target("below", 1.0)),
     ]
 
 

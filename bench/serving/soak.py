@@ -99,7 +99,7 @@ def _rows(
     others = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts) if name != "right")
     examples = "; ".join(run.examples)
     return [
-        Row("soak: answers right, bit for bit", [counts["right"]], unit="texts", note=others),
+        Row("soak: right, bit for bit", [counts["right"]], unit="texts", note=others),
         none("wrong answers", counts["wrong"], examples),
         none("lost calls", counts["lost"], examples),
         none("duplicated answers", run.duplicated, "replies on a stream that no call waited for"),
@@ -114,5 +114,5 @@ def _rows(
         none("files left open", held[0], "after every client had gone, over the number before"),
         none("threads left", held[1], "as above"),
         none("calls left in flight", held[2], "the server's own count"),
-        none("error lines in the server's log", len(wrong_lines), "; ".join(wrong_lines[:EXAMPLES])),
+        none("error lines logged", len(wrong_lines), "; ".join(wrong_lines[:EXAMPLES])),
     ]

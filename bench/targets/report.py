@@ -85,11 +85,10 @@ class TargetReport:
         ]
         return Grid(
             self.title,
-            ("figure", "target", "median", "unit", "lowest – highest", "verdict"),
+            ("figure", "target", "median", "unit", "range", "verdict"),
             rows,
-            f"Medians of {self.config.rounds} rounds in which the contenders take turns; ratios are taken"
-            " round by round.",
-            narrow=False,
+            f"Medians of {self.config.rounds} rounds in which the contenders take turns, and their range"
+            " from the lowest to the highest; ratios are taken round by round.",
         )
 
     def to_markdown(self) -> str:

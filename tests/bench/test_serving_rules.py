@@ -1,6 +1,7 @@
 """What the serving benchmark decides: targets, ratios, plans, mixes, windows; no servers here."""
 
 import asyncio
+import io
 import itertools
 import json
 import math
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from strop.bench.client import Outcome
 from strop.bench.load import Samples
@@ -252,6 +254,28 @@ def test_the_report_says_what_was_missed_and_what_could_not_be_measured(tmp_path
     assert found["missed"] == ["share", "p99"]
     assert found["parts"]["efficiency"][1]["figure"] is None
     assert found["parts"]["efficiency"][0]["values"] == [0.9, 0.8, 0.7]
+
+
+def test_a_figure_stands_on_one_line_of_80_columns(tmp_path: Path) -> None:
+    names = (
+        "int8: over a stream / offline",
+        "swaps: p99 with / without",
+        "memory growth at 3 × capacity",
+    )
+    rows = [
+        Row(names[0], [0.952, 0.961, 1.104], Target("at least", 0.95)),
+        Row(names[1], [1.31, 12.25], Target("at most", 1.2)),
+        Row(names[2], [1234.0, 5678.0], unit="texts/s"),
+    ]
+    host, now = Host("box", "a CPU", 2, 2**30, "Linux"), datetime.now().astimezone()
+    report = TargetReport(
+        "s/1", "Targets", now, host, 0.0, {}, ServingConfig(out=tmp_path), "m 1", {"p": rows}
+    )
+    console = Console(file=io.StringIO(), width=80)
+    report.show(console)
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    for name, figures in zip(names, ("0.952 – 1.10", "1.31 – 12.2", "1,234 – 5,678"), strict=True):
+        assert any(line.strip().startswith(name) and figures in line for line in lines), lines
 
 
 def test_a_tagged_stream_request_is_the_request_with_its_id() -> None:
