@@ -170,11 +170,9 @@ async def _canary(setting: Setting, there: Repository) -> list[Row]:
     config, wire = setting.config, TypedWire(setting.served)
     labels = setting.bundle.manifest.labels
     there.publish(setting.model, "2", labels=labels[1:] + labels[:1])
-    routes = there.root / "routes.toml"
-    routes.write_text(
+    route = (
         f'["{setting.model}"]\nweights = {{ 1 = {1 - CANARY_SHARE}, 2 = {CANARY_SHARE} }}\n'
-        f'shadow_share = {SHADOW_SHARE}\n["{setting.model}".rollback]\n',
-        encoding="utf-8",
+        f'shadow_share = {SHADOW_SHARE}\n["{setting.model}".rollback]\n'
     )
 
     async def capacity() -> float:
@@ -185,6 +183,9 @@ async def _canary(setting: Setting, there: Repository) -> list[Row]:
     rate, seconds = CANARY_LOAD * await capacity(), []
     for number in range(config.rounds):
         setting.say(f"canary: round {number + 1} of {config.rounds}")
+        # A file of its own: beside it the server keeps what it found, and the next one would know.
+        routes = there.root / f"routes-{number}.toml"
+        routes.write_text(route, encoding="utf-8")
         with _server(setting, there, "--routes", routes) as server:
             seconds.append(await _until_rolled_back(setting, server, rate))
     return [

@@ -23,6 +23,7 @@ from ..repository.controller import Controller
 from ..repository.deployed import Answered, Deployed, deploy
 from ..repository.finder import Finder, ModelControl
 from ..repository.loader import Loader
+from ..repository.rollbacks import Rollbacks
 from ..repository.router import Router
 from ..repository.source import source_of
 from ..wire.calls import Calls, no_span
@@ -61,7 +62,7 @@ async def loaded(config: ServeConfig, metrics: Metrics, standing: Standing) -> A
             return deploy(model, config, metrics.of(model.name, model.version), answered, router)
 
         catalogue = standing.catalogue
-        router = Router(catalogue, Routing(metrics.registry))
+        router = Router(catalogue, Routing(metrics.registry), Rollbacks(config.routes))
         loads, loader = Loads(metrics.registry), Loader(config)
         controller = Controller(
             source_of(config.bundle), catalogue, loader, deployed, config, loads, router

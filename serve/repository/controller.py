@@ -229,7 +229,7 @@ class Controller:
             log.exception("a model can't be loaded", extra={"facts": key._asdict()})
             return self._fail(key, mark, StropError(f"{type(error).__name__}: {error}"))
         old = self._catalogue.put(self._deploy(model))
-        self._router.forget(key.name)
+        self._router.loaded(key, mark)
         self._loaded[key] = mark
         self._failed.pop(key, None)
         if old is not None:

@@ -19,6 +19,7 @@ from .catalogue import Catalogue, State
 from .deployed import Deployed
 from .key import Key
 from .record import Record, fault
+from .rollbacks import Rollback, Rollbacks, case_of
 from .routes import Route, sticky_point
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,23 @@ class Router:
     """Shares calls out by the routes, and hears how they went; called on the event loop."""
 
     def __init__(
-        self, catalogue: Catalogue, metrics: Routing, clock: Callable[[], float] = time.monotonic
+        self,
+        catalogue: Catalogue,
+        metrics: Routing,
+        kept: Rollbacks,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue = catalogue
         self._metrics = metrics
+        self._kept = kept
         self._clock = clock
         self._routes: dict[str, Route] = {}
         self._records: dict[Key, Record] = defaultdict(Record)
         self._pairs: dict[Key, list[tuple[Floats, Floats]]] = defaultdict(list)
         """Outputs of a version and of the main one that are still to be compared."""
         self._rolled_back: dict[Key, str] = {}
+        self._marks: dict[Key, str] = {}
+        """The fingerprints of what was loaded."""
         self._shadows: set[asyncio.Task[None]] = set()
 
     @property
@@ -61,14 +69,22 @@ class Router:
 
     def follow(self, routes: Mapping[str, Route]) -> None:
         """Share calls out by these from now on; a route that has changed is judged anew."""
-        for name in self._routes.keys() | routes.keys():
-            if self._routes.get(name) != routes.get(name):
-                self.forget(name)
-        self._routes = dict(routes)
+        before, self._routes = self._routes, dict(routes)
+        for name in before.keys() | routes.keys():
+            if before.get(name) != routes.get(name):
+                if name in before:  # else it may be what an earlier server judged by
+                    self._kept.remove(name)
+                self._begin(name)
         self._tell()
 
-    def forget(self, name: str) -> None:
-        """Judge a model's versions anew."""
+    def loaded(self, key: Key, mark: str) -> None:
+        """A version is served, whose manifest has this fingerprint: its model is judged anew."""
+        self._marks[key] = mark
+        self._begin(key.name)
+        self._tell()
+
+    def _begin(self, name: str) -> None:
+        """Judge a model's versions anew, but for those that lost their share in this very case."""
         for key in [key for key in self._rolled_back if key.name == name]:
             del self._rolled_back[key]
             if key in self._catalogue.deployed:
@@ -76,7 +92,10 @@ class Router:
         for kept in (self._records, self._pairs):
             for key in [key for key in kept if key.name == name]:
                 del kept[key]
-        self._tell()
+        for key in self._judged(name) & self._catalogue.deployed.keys():
+            if (case := self._case(key)) and (why := self._kept.why(key, case)):
+                self._take_off(key, why)
+                log.warning("a version still gets no calls: %s", why, extra={"facts": key._asdict()})
 
     def resolve(self, name: str, version: str, sticky: Callable[[], str]) -> Key | None:
         """The version that a route leads a call to; ``None`` where it says nothing of that.
@@ -132,19 +151,35 @@ class Router:
                 continue
             begin = now - route.rollback.seconds
             main = self._records[Key(name, route.main)].since(begin)
-            for version in route.weights.keys() | ({route.shadow} if route.shadow else set()):
-                key = Key(name, version)
-                if version == route.main or key in self._rolled_back:
-                    continue
+            for key in self._judged(name) - self._rolled_back.keys():
                 if reason := fault(self._records[key].since(begin), main, route.rollback):
                     self._roll_back(key, reason)
 
+    def _judged(self, name: str) -> set[Key]:
+        """The versions of a model that may lose their share."""
+        route = self._routes.get(name)
+        if route is None or route.rollback is None or route.main is None:
+            return set()
+        versions = {*route.weights, *([route.shadow] if route.shadow else [])}
+        return {Key(name, version) for version in versions - {route.main}}
+
+    def _case(self, key: Key) -> str | None:
+        """What a version is judged by, once it and the main one are loaded."""
+        route = self._routes[key.name]
+        ours, main = self._marks.get(key), self._marks.get(Key(key.name, route.main or ""))
+        return case_of(route, ours, main) if ours and main else None
+
     def _roll_back(self, key: Key, reason: str) -> None:
-        self._rolled_back[key] = reason
+        self._take_off(key, reason)
         self._metrics.rolled_back(key)
-        self._catalogue.tell(key, State.READY, f"gets no calls but those that name it: {reason}")
         log.error("a version gets no more calls: %s", reason, extra={"facts": key._asdict()})
+        if (case := self._case(key)) is not None:
+            self._kept.add(key, Rollback(case, reason))
         self._tell()
+
+    def _take_off(self, key: Key, reason: str) -> None:
+        self._rolled_back[key] = reason
+        self._catalogue.tell(key, State.READY, f"gets no calls but those that name it: {reason}")
 
     async def _watch(self) -> None:
         while True:

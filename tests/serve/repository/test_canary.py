@@ -1,6 +1,7 @@
 """A new version beside the old one: it gets its share, is compared, and loses its share if it is worse."""
 
 import contextlib
+import json
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -73,7 +74,12 @@ def test_calls_are_shared_out_and_a_caller_with_a_key_stays(
 
 
 def test_a_canary_that_answers_otherwise_is_rolled_back(
-    client, publish: Publish, contrary_bundle: Path, routes: Callable[..., Path], until: Until
+    client,
+    publish: Publish,
+    contrary_bundle: Path,
+    routes: Callable[..., Path],
+    until: Until,
+    tmp_path: Path,
 ):
     publish("films", "2", bundle=contrary_bundle)
     here = client("--routes", str(routes(50, 50, shadow=1.0, calls=30)), "--poll-seconds", "0.1")
@@ -88,11 +94,17 @@ def test_a_canary_that_answers_otherwise_is_rolled_back(
     assert here.server.metric("strop_route_share", model="films", version="1") == 1
     assert here.server.metric("strop_shadow_agreed_total", model="films", version="2") == 0
 
+    again = client("--routes", str(tmp_path / "routes.toml"), "--poll-seconds", "0.1")
+    assert versions(again, 30) == {"1": 30}  # a server that starts again knows what the first one learnt
+    assert again.index()["films", "2"] == (state, reason)
+    assert "a version still gets no calls" in again.server.errors.read_text()
+
     publish("films", "3")
     text = routes(50, 50, shadow=1.0, calls=30).read_text()
     (routes(50, 50)).write_text(text.replace('canary = "2"', 'canary = "3"'))
     until(lambda: versions(here, 20)["3"] > 0)
     assert here.index()["films", "3"] == ("READY", "")
+    assert json.loads((tmp_path / "routes.toml.rolled-back.json").read_text())["rolled_back"] == []
 
 
 def test_a_canary_that_fails_or_is_slow_is_rolled_back(
