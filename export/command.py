@@ -13,18 +13,20 @@ from rich.progress import Progress as Bars
 from strop.errors import InputError, StropError
 from strop.host import share_cores
 from strop.train.adapter import is_adapter
-from strop.train.run import Run
 
 from .config import ExportConfig
+from .trained import further_adapters, open_run, require_lessons
 
 
 def export(config: ExportConfig) -> None:
     """Turn a run into a bundle: merge, write ONNX, compress, measure, ship what passes the gate."""
-    # Both are said before torch is loaded, and again by what reads and what writes.
+    # All of it is said before torch is loaded, and again by what reads and what writes.
     if config.bundle_path.exists():
         raise InputError(f"--out {config.bundle_path} exists; name another folder or remove it")
     if not is_adapter(config.run):
-        Run.open(config.run)
+        run = open_run(config)
+        further_adapters(config, run)
+        require_lessons(config, run)
     capability = None
     if config.tensorrt:
         from .tensorrt import find, require_target

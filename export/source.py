@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from strop.errors import InputError
 from strop.tasks import Example, Task, by_example
+from strop.train.adapter import is_adapter
 from strop.train.batches import Item, Row, rows_of
 from strop.train.encoder import tells_pairs_apart
 from strop.train.encoding import encode
@@ -25,7 +26,8 @@ from .config import ExportConfig
 from .evaluate import HeldOut
 from .optimum.graphs import masked_layout
 from .packed import packed_layout
-from .trained import Trained, further_adapters, open_trained
+from .peft_folder import PeftFolder
+from .trained import Trained, further_adapters, open_run, require_lessons
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,8 @@ class Source:
     @classmethod
     def open(cls, config: ExportConfig) -> Self:
         """Read the run and its data; ``InputError`` when it is incomplete or its data changed."""
-        run = open_trained(config)
-        if config.unlabelled and run.task.pair_column:
-            raise InputError(
-                f"--unlabelled {config.unlabelled}: {run.task.name} learns from pairs; leave it out"
-            )
+        run = PeftFolder.open(config) if is_adapter(config.run) else open_run(config)
+        require_lessons(config, run)
         splits = run.splits()
         model = run.merged_model(further_adapters(config, run), config.own_weight)
         pairs = run.task.inputs(splits.test[0])[0].pair is not None

@@ -1,19 +1,15 @@
-"""What export compresses: a run of strop train, or a peft folder with its base and labelled data."""
+"""What export compresses: a run of strop train, or what else can tell of itself what a run does."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, cast
-
-from transformers.utils.hub import cached_file
+from typing import TYPE_CHECKING, Protocol
 
 from strop.errors import InputError
 from strop.options import flag
 from strop.tasks import Task
-from strop.train.adapter import Adapter, is_adapter
-from strop.train.data.splits import Splits, load_splits
-from strop.train.encoder import Encoder
-from strop.train.merge import merged_model
+from strop.train.adapter import Adapter
+from strop.train.data.splits import Splits
+from strop.train.examples import require_texts
 from strop.train.run import RUN_FILE, Run
 
 from .config import ExportConfig
@@ -79,10 +75,8 @@ def base_name(trained: Trained) -> str:
     return folder.name if folder else trained.base_model
 
 
-def open_trained(config: ExportConfig) -> Trained:
-    """The run or peft folder that ``config`` names; ``InputError`` when something is missing."""
-    if is_adapter(config.run):
-        return PeftFolder.open(config)
+def open_run(config: ExportConfig) -> Run:
+    """The run that ``config`` names; ``InputError`` when it can't be exported, or not with its options."""
     run = Run.open(config.run)
     if not run.task.served:
         raise InputError(
@@ -108,81 +102,12 @@ def further_adapters(config: ExportConfig, trained: Trained) -> list[Adapter]:
     return adapters
 
 
-@dataclass(frozen=True)
-class PeftFolder:
-    """An adapter that peft saved, with what it can't say of itself."""
-
-    root: Path
-    base_model: str
-    task: Task
-    labels: tuple[str, ...]
-    max_tokens: int
-    method: str
-    data_name: str
-    data: Splits
-
-    @classmethod
-    def open(cls, config: ExportConfig) -> Self:
-        """Check the options against the adapter, its base and the data; ``InputError`` names the fix."""
-        adapter = Adapter(config.run)
-        named = adapter.base_model
-        base = config.base or named
-        if base is None:
-            raise InputError(f"{config.run} names no base model; give the one it was trained on: --base")
-        if config.data is None:
-            raise InputError(
-                f"{config.run} is a peft folder, which has no data; give labelled texts: --data"
-            )
-        if named and Path(named).is_dir() and Path(named).resolve() != Path(base).resolve():
-            raise InputError(f"--base is {base}, but {config.run} was trained on {named}; leave out --base")
-        encoder, data = Encoder.open(base), load_splits(config.data)
-        max_tokens = config.max_tokens or encoder.longest
-        encoder.require_tokens(max_tokens)
-        return cls(
-            root=config.run,
-            base_model=encoder.name,
-            task=data.task,
-            labels=_labels(config, encoder, data),
-            max_tokens=max_tokens,
-            method=str(adapter.settings()["peft_type"]),
-            data_name=config.data.name,
-            data=data,
-        )
-
-    @property
-    def data_sha256(self) -> str:
-        """Of the splits' content."""
-        return self.data.sha256
-
-    @property
-    def tokenizer_file(self) -> Path:
-        """The base's tokenizer.json."""
-        try:
-            return Path(cast(str, cached_file(self.base_model, "tokenizer.json")))
-        except OSError as error:
-            raise InputError(
-                f"model {self.base_model} has no tokenizer.json; save its fast tokenizer"
-            ) from error
-
-    def splits(self) -> Splits:
-        """The splits of ``--data``."""
-        return self.data
-
-    def merged_model(self, further: Sequence[Adapter], own_weight: float) -> "PreTrainedModel":
-        """The model, adapters merged, in eval mode, with eager attention, on the CPU."""
-        return merged_model(
-            self.base_model, self.task, self.labels, Adapter(self.root, own_weight), further
-        )
-
-
-def _labels(config: ExportConfig, encoder: Encoder, data: Splits) -> tuple[str, ...]:
-    """The class names by id: given, or the base's own where they are those of the data."""
-    names = {int(number): name for number, name in (encoder.config.id2label or {}).items()}
-    labels = config.labels or tuple(names[number] for number in sorted(names))
-    if sorted(labels) != list(data.labels):
-        whose = "--labels gives" if config.labels else f"{encoder.name} names"
+def require_lessons(config: ExportConfig, trained: Trained) -> None:
+    """Raise ``InputError`` where ``--unlabelled`` has nothing that a cut model could learn from."""
+    if config.unlabelled is None:
+        return
+    if trained.task.pair_column:
         raise InputError(
-            f"{whose} the classes {', '.join(labels)}, and {config.data} has {', '.join(data.labels)};"
-            " give --labels in the order of the class ids"
+            f"--unlabelled {config.unlabelled}: {trained.task.name} learns from pairs; leave it out"
         )
-    return labels
+    require_texts(config.unlabelled)

@@ -134,15 +134,42 @@ sys.exit(main(["serve", "bundle"]))
     assert "'onnxruntime' is not installed; pip install" in one_line(done, 1)
 
 
-def test_a_mistyped_run_is_named_before_torch_is_loaded():
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("export nowhere", "nowhere is not a run"),
+        ("export RUN --data DATA", "--data is for a peft folder, and RUN is a run"),
+        ("export RUN --adapters nowhere", "nowhere is not an adapter"),
+        ("export RUN --unlabelled OTHER", "OTHER line 1 has no column 'text'; it has: words"),
+        ("train DATA --out new --from nowhere", "nowhere is not a run"),
+        ("train DATA --out new --from RUN --task regression", "--from RUN was trained for"),
+        ("train DATA --out new --task sentence-embedding --from RUN", "--from RUN was trained for"),
+        ("train DATA --out new --model M --teacher nowhere --unlabelled OTHER", "nowhere is not a run"),
+        (
+            "train DATA --out new --model M --teacher RUN --unlabelled OTHER",
+            "OTHER line 1 has no column 'text'; it has: words",
+        ),
+    ],
+)
+def test_what_a_file_shows_is_refused_before_torch_is_loaded(
+    command, message, tmp_path, tiny_run, tiny_data
+):
+    other = tmp_path / "words.jsonl"
+    other.write_text('{"words": "a story"}\n')
+    paths = {"RUN": str(tiny_run), "DATA": str(tiny_data), "OTHER": str(other)}
+    for name, path in paths.items():
+        command, message = command.replace(name, path), message.replace(name, path)
     script = """
 import sys
 sys.modules["torch"] = None
 from strop.cli import main
-sys.exit(main(["export", "nowhere"]))
+sys.exit(main(sys.argv[1:]))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert "nowhere is not a run" in one_line(done, 2)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *command.split()], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert message in one_line(done, 2)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(("error", "shown"), [("EACCES", True), ("ENOSPC", True), ("EBADF", False)])

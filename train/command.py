@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from strop.host import share_cores
 
+from .beginnings import require_beginnings
 from .config import TrainConfig
 from .console import console
 from .data.splits import load_splits
@@ -30,6 +31,7 @@ def train(config: TrainConfig) -> None:
         from .pooling import pooling_of
 
         config = replace(config, pooling=pooling_of(config))
+    require_beginnings(config)
     splits = load_splits(config.data, config.columns)
     out = console(quiet=not is_main())
     if config.check:

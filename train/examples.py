@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -96,3 +97,9 @@ def read_examples(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Ex
 def read_unlabelled(path: Path, columns: Columns = DEFAULT_COLUMNS) -> Sequence[Example]:
     """Read the text or texts of each row, labelled or not, of a file that may have none."""
     return Spooled(columns.unlabelled(where, row) for where, row in read_rows(path))
+
+
+def require_texts(path: Path, columns: Columns = DEFAULT_COLUMNS) -> None:
+    """Raise ``InputError`` as ``read_unlabelled`` for what the first row shows, such as other columns."""
+    for where, row in islice(read_rows(path), 1):
+        columns.unlabelled(where, row)

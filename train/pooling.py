@@ -12,7 +12,6 @@ from strop.errors import InputError
 from strop.tasks import Pooling
 
 from .config import TrainConfig
-from .encoder import Encoder
 from .run import Run
 
 MODULES_FILE = "modules.json"
@@ -40,6 +39,9 @@ def pooling_of(config: TrainConfig) -> Pooling:
     if config.from_:
         found = Run.open(config.from_).task.pooling
     else:
+        # Not at the top: of a run it is told without torch.
+        from .encoder import Encoder
+
         found = stated_pooling(Encoder.open(str(config.model), config.columns.task).name)
     return found or "mean"
 

@@ -11,7 +11,8 @@ from strop.errors import InputError
 from strop.export.build import build
 from strop.export.bundle import Bundle
 from strop.export.config import ExportConfig
-from strop.export.trained import further_adapters, open_trained
+from strop.export.peft_folder import PeftFolder
+from strop.export.trained import further_adapters, open_run
 
 LABELS = ("bad", "good", "plain")
 
@@ -43,7 +44,7 @@ def test_a_peft_folder_becomes_the_bundle_that_its_run_would(folder, tiny_run, t
 
 def test_a_run_takes_further_adapters_by_weight(tiny_run):
     halves = ExportConfig(tiny_run, adapters=(f"{tiny_run}=0.5",), own_weight=0.5)
-    run = open_trained(halves)
+    run = open_run(halves)
     (further,) = further_adapters(halves, run)
     half, whole = run.merged_model([further], 0.5).state_dict(), run.merged_model().state_dict()
     for name, tensor in whole.items():
@@ -62,12 +63,12 @@ def test_a_run_takes_further_adapters_by_weight(tiny_run):
 )
 def test_what_a_peft_folder_lacks_is_asked_for(folder, change, message):
     with pytest.raises(InputError, match=message):
-        open_trained(replace(folder, **change))
+        PeftFolder.open(replace(folder, **change))
 
 
 def test_a_peft_folder_s_options_are_refused_for_a_run(tiny_run, tiny_data):
     with pytest.raises(InputError, match=r"--data is for a peft folder, and .* is a run"):
-        open_trained(ExportConfig(tiny_run, data=tiny_data))
+        open_run(ExportConfig(tiny_run, data=tiny_data))
 
 
 def test_a_run_of_other_classes_is_not_added(tiny_run, tmp_path):
@@ -76,4 +77,4 @@ def test_a_run_of_other_classes_is_not_added(tiny_run, tmp_path):
     (other / "run.json").write_text(json.dumps(record | {"labels": ["plain", "good", "bad"]}))
     config = ExportConfig(tiny_run, adapters=(str(other),))
     with pytest.raises(InputError, match=r"has the classes plain, good, bad, and .* has bad, good, plain"):
-        further_adapters(config, open_trained(config))
+        further_adapters(config, open_run(config))

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from strop.errors import InputError
 from strop.export.config import ExportConfig
-from strop.export.trained import open_trained
+from strop.export.trained import open_run
 from strop.tasks import IGNORED, TASKS, Example
 from strop.train.batches import Collator, EncodedSplit
 from strop.train.chat import PLAIN_TEMPLATE, render
@@ -273,7 +273,7 @@ def test_a_run_lowers_the_perplexity_and_says_what_it_was(run: Run) -> None:
 
 def test_a_run_is_merged_with_its_template_and_not_exported(run: Run, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"can't export or serve yet; .*: strop merge {run.root} --out"):
-        open_trained(ExportConfig(run.root))
+        open_run(ExportConfig(run.root))
     out = tmp_path / "merged"
     merge(MergeConfig(run.root, out=out))
     model = AutoModelForCausalLM.from_pretrained(out)
