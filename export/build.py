@@ -34,7 +34,7 @@ from .refusals import refuse_cuts, refuse_unattended, refuse_uncuttable
 from .report import REPORT_FILE, Report
 from .search import WHOLE, Ledger, Trial, pareto, search, search_folder
 from .source import Source, text_of
-from .trained import base_name, further_adapters
+from .trained import base_name, caveat, further_adapters
 from .workshop import BY_EXPORTER, Progress, Workshop
 from .writer import seal
 
@@ -83,6 +83,7 @@ def build(config: ExportConfig, progress: Progress, forms: Mapping[str, Form] | 
                 tokens_per_text=_tokens_per_text(source.held_out.encoded),
                 gate=config.gate,
                 price_per_hour=config.price_per_hour,
+                caveat=caveat(source.run),
                 trials=trials,
             )
             _write_rest(stage, config, source, report, found)

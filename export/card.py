@@ -18,7 +18,7 @@ from .config import ExportConfig
 from .evaluate import CONFIDENCE_BINS, HeldOut
 from .licence import stated_licence
 from .report import Candidate
-from .trained import Trained, base_folder, base_name, further_adapters
+from .trained import Trained, base_folder, base_name, caveat, further_adapters
 
 CARD_FILE = "README.md"
 # Of more classes a matrix is too wide to read.
@@ -168,8 +168,9 @@ class Card:
 
     def _limits(self) -> str:
         fits_all = self.run.labels and self.run.task.one_choice and not self.run.task.per_token
+        warning = caveat(self.run)
         return (
-            f"- {self._long()}\n"
+            (f"- Warning: {warning}.\n" if warning else "") + f"- {self._long()}\n"
             "- Languages: unknown. It was tested in those of its data, in the shares they have there.\n"
             "- Not tested: texts from elsewhere, texts written to mislead it, and whether it errs more"
             " often with some people's texts than with others'."

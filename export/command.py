@@ -43,6 +43,8 @@ def export(config: ExportConfig) -> None:
     for candidate in report.candidates:
         if not candidate.verdict.passed:
             console.print(f"{candidate}; it is not in the bundle", style="yellow", soft_wrap=True)
+    if report.caveat:
+        console.print(f"warning: {report.caveat}", style="yellow", soft_wrap=True)
     console.print(f"bundle: {config.bundle_path}", soft_wrap=True)
     if capability is not None:
         _build_engines(config, capability, console)

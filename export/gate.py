@@ -5,10 +5,21 @@ from typing import Self
 
 import numpy as np
 
+from strop.errors import InputError
 from strop.tasks import Tally, Task
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
+
+
+def require_worth(name: str, metric: str, score: float) -> None:
+    """Raise ``InputError`` unless the score is above 0: of nothing no variant can keep a share."""
+    if not score > 0:
+        raise InputError(
+            f"{name} has {metric} {score:.4f} on texts that it never learnt from, of which no variant can"
+            " keep a share; train it until it beats its baselines: more --epochs, another --learning-rate"
+            " or more texts"
+        )
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,10 @@ class Verdict:
 
     @classmethod
     def of(cls, task: Task, ours: Tally, reference: Tally, floor: float, seed: int) -> Self:
-        """Judge by the task's tallies [n, counts] of a variant and of the reference on the same texts."""
+        """Judge by the task's tallies [n, counts] of a variant and of the reference on the same texts.
+
+        Raises ``InputError`` for a reference that is worth nothing.
+        """
         metric = task.metrics[0]
 
         def score(totals: Tally) -> Tally:
@@ -40,10 +54,12 @@ class Verdict:
         theirs = score(draws @ reference)
         shares = np.divide(score(draws @ ours), theirs, out=np.ones(RESAMPLES), where=theirs > 0)
         low, high = np.quantile(shares, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+        whole = float(score(reference.sum(axis=0)))
+        require_worth("fp32", metric, whole)
         return cls(
             metric=metric,
             score=float(score(ours.sum(axis=0))),
-            reference=float(score(reference.sum(axis=0))),
+            reference=whole,
             floor=floor,
             interval=(low, high),
             certainty=float((shares >= floor).mean()),
@@ -51,8 +67,8 @@ class Verdict:
 
     @property
     def share(self) -> float:
-        """The score as a share of the reference's; 1.0 when that is zero."""
-        return self.score / self.reference if self.reference else 1.0
+        """The score as a share of the reference's."""
+        return self.score / self.reference
 
     @property
     def passed(self) -> bool:

@@ -32,6 +32,8 @@ class PeftFolder:
     method: str
     data_name: str
     data: Splits
+    behind: tuple[str, ...] = ()
+    """Nobody has held it against a baseline."""
 
     @classmethod
     def open(cls, config: ExportConfig) -> Self:

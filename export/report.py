@@ -50,6 +50,8 @@ class Report:
     gate: float
     price_per_hour: float | None
     """US dollars."""
+    caveat: str | None = None
+    """What makes even the reference worth little."""
     trials: Sequence[Trial] = ()
     """What a search measured on the validation split."""
 
@@ -84,6 +86,7 @@ class Report:
             markdown_table(self._columns, map(self._row, self.candidates)),
             "",
             *(f"- {candidate}" for candidate in self.candidates),
+            *([f"- warning: {self.caveat}"] if self.caveat else []),
         ]
         for candidate in self.candidates:
             lines += _sensitivities(candidate.variant)

@@ -13,6 +13,7 @@ from strop.train.examples import require_texts
 from strop.train.run import RUN_FILE, Run
 
 from .config import ExportConfig
+from .gate import require_worth
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -57,6 +58,10 @@ class Trained(Protocol):
     def data_name(self) -> str:
         """What its data is called."""
 
+    @property
+    def behind(self) -> Sequence[str]:
+        """What costs nothing and was found to be as good: the baselines that it has not beaten."""
+
     def splits(self) -> Splits:
         """Labelled texts to calibrate with and to judge by."""
 
@@ -86,7 +91,21 @@ def open_run(config: ExportConfig) -> Run:
     for name in ("base", "data", "labels", "max_tokens"):
         if getattr(config, name):
             raise InputError(f"{flag(name)} is for a peft folder, and {run.root} is a run; leave it out")
+    if not config.adapters:  # with them it is another model, which only the gate can judge
+        metric = run.task.metrics[0]
+        require_worth(str(run.root), metric, run.metrics["test"][metric])
     return run
+
+
+def caveat(trained: Trained) -> str | None:
+    """What whoever uses the model should know of its training, if anything."""
+    if not trained.behind:
+        return None
+    return (
+        f"{trained.root.resolve().name} was not ahead of {' and '.join(trained.behind)} when it was"
+        " trained, so that keeping all of its score is worth little; train it with more epochs, another"
+        " learning rate or more texts before it is used"
+    )
 
 
 def further_adapters(config: ExportConfig, trained: Trained) -> list[Adapter]:

@@ -11,7 +11,7 @@ from strop.markdown import Row, markdown_table
 
 from .cost import TrainingCost
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
-from .scores import Scores, title
+from .scores import Scores, title, unbeaten
 
 REPORT_FILE = "report.md"
 LABEL_COLUMNS = ("label", "precision", "recall", "F1", "of it")
@@ -77,8 +77,7 @@ class Report:
     @property
     def behind(self) -> list[str]:
         """The baselines that the model has not beaten, by the metric that the task is judged by."""
-        metric = next(iter(self.test.metrics))
-        return [name for name, scores in self.baselines.items() if self._ahead(scores)[metric] <= 0]
+        return unbeaten(self.test.metrics, self.baselines, self.lower_is_better)
 
     def _ahead(self, metrics: Mapping[str, float]) -> dict[str, float]:
         return {

@@ -12,6 +12,7 @@ from strop.tasks import Task
 from .adapter import Adapter
 from .data.splits import Splits, load_splits
 from .examples import Columns
+from .scores import unbeaten
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -135,6 +136,11 @@ class Run:
     def method(self) -> str:
         """How it was fine-tuned."""
         return str(self.config["method"])
+
+    @property
+    def behind(self) -> list[str]:
+        """The baselines that it has not beaten, by the metric that its task is judged by."""
+        return unbeaten(self.metrics["test"], self.metrics["baselines"], self.task.lower_is_better)
 
     @property
     def data_name(self) -> str:

@@ -75,7 +75,7 @@ def test_of_many_classes_only_the_most_frequent_confusions_are_told(exported_bun
         data_sha256=load_splits(tmp_path).sha256,
         base_model="maker/encoder",
         max_tokens=4,
-        metrics={},
+        metrics={"test": {"accuracy": 0.5}, "baselines": {"majority class": {"accuracy": 0.5}}},
     )
     truth, test = np.arange(21), run.splits().test
     encoded = tuple(Encoded(np.ones(4, dtype=np.int64), truncated=number < 2) for number in truth)
@@ -92,6 +92,7 @@ def test_of_many_classes_only_the_most_frequent_confusions_are_told(exported_bun
         [r"one\|other", "class 19", "1"],
     ]
     assert "as 2 of the 21 test texts did" in page
+    assert f"- Warning: {tmp_path.name} was not ahead of majority class when it was trained" in page
 
 
 @pytest.mark.parametrize(("share", "error"), [(0.75, 0), (0.5, 0.25), (1, 0.25)])

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from strop.errors import InputError
 from strop.export.gate import Verdict
 from strop.tasks import TASKS
 
@@ -44,6 +45,7 @@ def test_a_refusal_says_by_how_much_it_failed_and_how_sure_that_is():
 
 @given(answers, floors)
 def test_the_reference_always_passes_its_own_gate_and_that_is_certain(reference, floor):
+    assume(reference.any())
     verdict = judge(reference, reference, floor)
     assert verdict.passed
     assert verdict.interval == (1.0, 1.0)
@@ -71,3 +73,10 @@ def test_disagreements_widen_the_interval_even_where_the_accuracy_is_equal():
     assert same.score == other.score
     assert other.interval[0] < same.interval[0]
     assert other.certainty < 1
+
+
+def test_a_reference_that_gets_nothing_right_is_no_measure():
+    with pytest.raises(
+        InputError, match=r"fp32 has accuracy 0\.0000 .* train it until it beats its baselines"
+    ):
+        judge(right(0), right(0))

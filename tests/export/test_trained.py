@@ -10,9 +10,11 @@ import torch
 from strop.errors import InputError
 from strop.export.build import build
 from strop.export.bundle import Bundle
+from strop.export.command import export
 from strop.export.config import ExportConfig
 from strop.export.peft_folder import PeftFolder
-from strop.export.trained import further_adapters, open_run
+from strop.export.trained import caveat, further_adapters, open_run
+from strop.train.run import Run
 
 LABELS = ("bad", "good", "plain")
 
@@ -78,3 +80,33 @@ def test_a_run_of_other_classes_is_not_added(tiny_run, tmp_path):
     config = ExportConfig(tiny_run, adapters=(str(other),))
     with pytest.raises(InputError, match=r"has the classes plain, good, bad, and .* has bad, good, plain"):
         further_adapters(config, open_run(config))
+
+
+def worth(run, folder, accuracy):
+    """A copy of a run that scored so much, as its majority class did."""
+    copy = shutil.copytree(run, folder / "copy")
+    metrics = json.loads((copy / "metrics.json").read_text())
+    metrics["test"]["accuracy"] = metrics["baselines"]["majority class"]["accuracy"] = accuracy
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    return copy
+
+
+def test_a_run_that_scored_nothing_is_refused_and_merged_with_others_left_to_the_gate(tiny_run, tmp_path):
+    nothing = worth(tiny_run, tmp_path, 0.0)
+    with pytest.raises(InputError, match=r"copy has accuracy 0\.0000 .* more --epochs"):
+        open_run(ExportConfig(nothing))
+    assert open_run(ExportConfig(nothing, adapters=(str(tiny_run),))).root == nothing
+
+
+def test_a_run_that_beat_no_baseline_is_exported_with_a_warning(tiny_run, tmp_path, capsys):
+    out = tmp_path / "mood"
+    export(ExportConfig(worth(tiny_run, tmp_path, 0.4), recipes=(), out=out))
+    warning = "copy was not ahead of majority class"
+    assert f"warning: {warning}" in capsys.readouterr().out
+    assert f"- warning: {warning}" in (out / "report.md").read_text()
+    assert f"- Warning: {warning}" in (out / "README.md").read_text()
+
+
+def test_a_run_that_is_ahead_of_its_baselines_needs_no_warning(tiny_run):
+    scores = {"test": {"accuracy": 0.8}, "baselines": {"majority class": {"accuracy": 0.4}}}
+    assert caveat(replace(Run.open(tiny_run), metrics=scores)) is None
