@@ -28,7 +28,16 @@ def is_begun(out: Path) -> bool:
 
 
 def refuse_occupied(config: TrainConfig) -> None:
-    """Raise ``InputError`` unless ``--out`` is free, or with ``--resume`` holds an unfinished run."""
+    """Raise ``InputError`` unless ``--out`` is free, or with ``--resume`` holds an unfinished run.
+
+    What another process writes is not free, whatever it holds already.
+    """
+    if config.out.is_dir():
+        Lock(config.out)
+    _refuse_contents(config)
+
+
+def _refuse_contents(config: TrainConfig) -> None:
     out = config.out
     if (out / RUN_FILE).exists():
         raise InputError(f"--out {out} holds a finished run; name another folder or remove it")
@@ -79,6 +88,7 @@ class Draft:
         refuse_occupied(config)
         config.out.mkdir(parents=True, exist_ok=True)
         lock = Lock(config.out)
+        _refuse_contents(config)  # of whoever was quicker, and has ended meanwhile
         settings = resolved(config, base_model)
         begun = {name: value for name, value in settings.items() if name not in FREE}
         begun["data_sha256"] = data_sha256

@@ -141,7 +141,12 @@ def test_two_can_not_write_one_run(config: TrainConfig) -> None:
 
     first = Draft.begin(config, "model", "abc")
     resumed = replace(config, resume=True)
-    with pytest.raises(InputError, match=r"--out .* is being written by another strop train; wait"):
-        Draft.begin(resumed, "model", "abc")
+    written = r"--out .* is being written by another strop train; wait"
+    # Also whoever didn't see that it had begun: --resume would be no way out.
+    for second in (config, resumed):
+        with pytest.raises(InputError, match=written):
+            Draft.begin(second, "model", "abc")
+    with pytest.raises(InputError, match=written):
+        train(replace(config, data=Path("never read"), search=True))
     del first
     assert Draft.begin(resumed, "model", "abc").root == config.out
