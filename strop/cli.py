@@ -16,6 +16,7 @@ from cyclopts.config import Dict
 
 from . import __version__, refusals
 from .errors import InputError, StropError, reason
+from .options import as_typed
 
 # Named by import path and loaded when called: `strop serve` must not pay for torch.
 COMMANDS = {
@@ -53,16 +54,9 @@ COMMANDS = {
 }
 
 
-def _as_typed(default: Any) -> str | None:
-    """A default as the user would type it; None for a flag that is off or an option that is empty."""
-    if isinstance(default, tuple):
-        return " ".join(map(str, default)) or None
-    return None if default in (None, False, "", {}) else "on" if default is True else str(default)
-
-
 app = App(
     name="strop",
-    default_parameter=Parameter(show_default=_as_typed),
+    default_parameter=Parameter(show_default=as_typed),
     version=__version__,
     help="From labelled text to a costed gRPC endpoint on one edge box.",
     help_epilogue="Options can also stand in a TOML file (--config), under their command's name.",

@@ -235,4 +235,5 @@ def test_a_reader_that_has_enough_is_no_fault(labelled):
 def test_help_shows_a_default_as_it_is_typed(strop):
     shown = " ".join(strop("tune", "--help").stdout.replace("│", "").split())
     assert "[default: 128 256 384 512]" in shown
+    assert "[default: 0]" in strop("train", "--help").stdout
     assert "default: False" not in strop("inspect", "--help").stdout

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from strop.errors import InputError
-from strop.options import flag
+from strop.options import all_as_typed
 from strop.staging import replace_file
 
 from .config import TrainConfig
@@ -20,6 +20,8 @@ from .run import CHECKPOINTS_FOLDER, CONFIG_FILE, HISTORY_FILE, METRICS_FILE, RU
 
 # What may differ when a run is resumed: they don't change what is learnt.
 FREE = ("check", "minutes", "out", "resume", "threads", "trials")
+DATA = "data_sha256"
+"""What stands beside the options of an unfinished run."""
 
 
 def is_begun(out: Path) -> bool:
@@ -91,8 +93,7 @@ class Draft:
         _refuse_contents(config)  # of whoever was quicker, and has ended meanwhile
         settings = resolved(config, base_model)
         begun = {name: value for name, value in settings.items() if name not in FREE}
-        begun["data_sha256"] = data_sha256
-        begun = json.loads(json.dumps(begun))  # as a file gives them back: lists for tuples
+        begun[DATA] = data_sha256
         path = config.out / CONFIG_FILE
         if config.resume:
             _refuse_other(config.out, json.loads(path.read_text(encoding="utf-8")), begun)
@@ -147,15 +148,17 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _refuse_other(out: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for name, value in now.items():
-        if before.get(name) == value:
-            continue
-        if name == "data_sha256":
-            raise InputError(f"the data changed since the run in {out} began; begin a new run")
-        raise InputError(
-            f"{flag(name)} is {value}, but the run in {out} began with {before.get(name)};"
-            " resume it with that, or begin a new run"
-        )
+    if before[DATA] != now[DATA]:
+        raise InputError(f"the data changed since the run in {out} began; begin a new run")
+    given, begun = all_as_typed(now), all_as_typed({name: before.get(name) for name in now})
+    for option in {**given, **begun}:
+        value, first = given.get(option), begun.get(option)
+        if value != first:
+            how = "without it" if first is None else f"with {option} {first}"
+            raise InputError(
+                f"{option} is {value or 'not given'}, but the run in {out} began {how}; resume it as it"
+                " began, or begin a new run"
+            )
 
 
 def _git_commit() -> str | None:

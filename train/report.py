@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from strop.markdown import Row, markdown_table
+from strop.options import all_as_typed
 
 from .cost import TrainingCost
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
@@ -137,7 +138,7 @@ class Report:
             f"![Loss curve]({LOSS_CURVE})",
             "",
             *([matrix, ""] if self.test.confusion else []),
-            markdown_table(("option", "value"), [(name, str(value)) for name, value in settings.items()]),
+            markdown_table(("option", "value"), all_as_typed(settings).items()),
         ]
         return "\n".join(lines) + "\n"
 

@@ -117,3 +117,11 @@ def test_a_lost_base_model_is_refused(copy: Path) -> None:
     (copy / "run.json").write_text(json.dumps(record | {"base_model": "/gone"}))
     with pytest.raises(InputError, match="model /gone is not a folder"):
         Run.open(copy).merged_model()
+
+
+def test_a_report_lists_the_options_as_they_are_typed(tiny_run: Path) -> None:
+    report = (tiny_run / "report.md").read_text(encoding="utf-8")
+    _, options = report.split("| option | value |\n")
+    assert "| --learning-rate | 0.005 |" in options
+    assert "| --seed | 0 |" in options
+    assert not {"--from", "--augment", "--search"} & set(options.split())

@@ -283,9 +283,11 @@ def test_an_interrupted_search_goes_on_and_can_be_ended(config: TrainConfig) -> 
     assert "Traceback" not in errors
 
     config = replace(config, space={"batch_size": ["1", "2", "8"]})
-    with pytest.raises(InputError, match=r"--search is False, but the run in .* began with True"):
+    with pytest.raises(
+        InputError, match=r"--search is not given, but the run in .* began with --search on"
+    ):
         train(replace(config, search=False, trials=None, resume=True))
-    with pytest.raises(InputError, match=r"--epochs is 3, but the run in .* began with 2"):
+    with pytest.raises(InputError, match=r"--epochs is 3, but the run in .* began with --epochs 2"):
         train(replace(config, epochs=3))
     train(replace(config, trials=1))
     assert json.loads((config.out / "run.json").read_text())["search"]["trials"] == 1

@@ -130,8 +130,14 @@ def test_resuming_with_other_options_or_data_is_refused(
     Draft.begin(config, model, "abc")
     resumed = replace(config, resume=True, threads=2)
     assert Draft.begin(resumed, model, "abc").checkpoints == config.out / "checkpoints"
-    with pytest.raises(InputError, match=r"--batch-size is 4, but the run in .* began with 8"):
-        Draft.begin(replace(resumed, batch_size=4), model, "abc")
+    for changed, message in (
+        ({"batch_size": 4}, "--batch-size is 4, but the run in .* began with --batch-size 8"),
+        ({"label_smoothing": 0.1}, "--label-smoothing is 0.1, but the run in .* began with .* 0.0;"),
+        ({"augment": ("typos",)}, "--augment is typos, but the run in .* began without it"),
+        ({"compile": True}, "--compile is on, but the run in .* began without it"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Draft.begin(replace(resumed, **changed), model, "abc")
     with pytest.raises(InputError, match="the data changed since the run in"):
         Draft.begin(resumed, model, "abd")
 
