@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from strop.markdown import Row, markdown_table
@@ -12,7 +13,7 @@ from strop.options import all_as_typed
 
 from .cost import TrainingCost
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
-from .scores import Scores, title, unbeaten
+from .scores import Scores, ahead, title, unbeaten
 
 REPORT_FILE = "report.md"
 LABEL_COLUMNS = ("label", "precision", "recall", "F1", "of it")
@@ -38,7 +39,8 @@ class Beside:
 
     def row(self) -> tuple[str, ...]:
         """Cells for ``Report.beside_columns``."""
-        return (self.texts, *_figures(self.metrics), self.reference, _changes(self.change))
+        change = next(iter(self.change.values()))
+        return (self.texts, *_figures(self.metrics), self.reference, f"{change:+.4f}")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ class Report:
     @property
     def model_columns(self) -> Row:
         """What ``model_rows`` has cells for."""
-        return ("test split", *map(title, self.test.metrics), "ahead by")
+        return ("test split", *map(title, self.test.metrics), f"ahead in\n{self._judged_by}")
+
+    @property
+    def _judged_by(self) -> str:
+        return title(next(iter(self.test.metrics)))
 
     def label_rows(self) -> list[Row]:
         """Cells for ``LABEL_COLUMNS``, on the test split."""
@@ -80,20 +86,15 @@ class Report:
         """The baselines that the model has not beaten, by the metric that the task is judged by."""
         return unbeaten(self.test.metrics, self.baselines, self.lower_is_better)
 
-    def _ahead(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        return {
-            metric: (-1 if metric in self.lower_is_better else 1) * (self.test.metrics[metric] - value)
-            for metric, value in metrics.items()
-        }
-
     def _baseline_row(self, name: str) -> Row:
         metrics = self.baselines[name]
-        return (name, *_figures(metrics), _changes(self._ahead(metrics)))
+        lead = ahead(self.test.metrics, metrics, self.lower_is_better)
+        return (name, *_figures(metrics), f"{lead:+.4f}")
 
     @property
     def beside_columns(self) -> tuple[str, ...]:
         """What the rows of ``beside`` have cells for."""
-        return ("this run on", *map(title, self.test.metrics), "against", "change")
+        return ("this run on", *map(title, self.test.metrics), "against", f"change of\n{self._judged_by}")
 
     def tables(self) -> list[Table]:
         """For a terminal."""
@@ -104,7 +105,7 @@ class Report:
             (self.beside_columns, [one.row() for one in self.beside.values()]),
         ):
             if rows:
-                table = Table(*columns)
+                table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
                 for column in table.columns[1:]:
                     column.justify = "right"
                 for row in rows:
@@ -145,7 +146,3 @@ class Report:
 
 def _figures(metrics: Mapping[str, float]) -> list[str]:
     return [f"{value:.4f}" for value in metrics.values()]
-
-
-def _changes(metrics: Mapping[str, float]) -> str:
-    return " / ".join(f"{value:+.4f}" for value in metrics.values())

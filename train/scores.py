@@ -16,13 +16,17 @@ def title(metric: str) -> str:
     return metric.replace("_f1", "-F1").replace("f1", "F1").replace("_at_", "@").replace("_", " ")
 
 
+def ahead(scores: Mapping[str, Any], others: Mapping[str, float], lower_is_better: Sequence[str]) -> float:
+    """How far ``scores`` are ahead of others by the metric that stands first, the task's own."""
+    metric = next(iter(scores))
+    return float(scores[metric] - others[metric]) * (-1 if metric in lower_is_better else 1)
+
+
 def unbeaten(
     scores: Mapping[str, Any], baselines: Mapping[str, Mapping[str, float]], lower_is_better: Sequence[str]
 ) -> list[str]:
-    """The baselines that ``scores`` are not ahead of, by the metric that stands first: the task's own."""
-    metric = next(iter(scores))
-    sign = -1 if metric in lower_is_better else 1
-    return [name for name, theirs in baselines.items() if not sign * (scores[metric] - theirs[metric]) > 0]
+    """The baselines that ``scores`` are not ahead of."""
+    return [name for name, theirs in baselines.items() if not ahead(scores, theirs, lower_is_better) > 0]
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Scores, baselines and the report that is made of them."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from strop.tasks import TASKS, Example
 from strop.train.baseline import score_baselines
 from strop.train.cost import TrainingCost
 from strop.train.plots import draw_confusion_matrix, draw_loss_curve
-from strop.train.report import Report
+from strop.train.report import Beside, Report
 from strop.train.scores import Scores
 
 TASK = TASKS["text-classification"]
@@ -73,7 +75,8 @@ def test_class_names_stand_in_the_report_as_they_are() -> None:
     assert "| [red] | 1.000" in text
     assert r"| a\|b | 1.000" in text
     assert "2,000 of 50,000 parameters (4.00%) trained in 3.2 s; peak memory 1,000 MB." in text
-    assert "| majority class | 0.2500 | 0.5000 | +0.7500 / +0.5000 |" in text
+    assert "| test split | accuracy | macro-F1 | ahead in accuracy |" in text
+    assert "| majority class | 0.2500 | 0.5000 | +0.7500 |" in text
 
 
 def test_a_run_that_beats_no_baseline_is_behind_it() -> None:
@@ -83,6 +86,21 @@ def test_a_run_that_beats_no_baseline_is_behind_it() -> None:
     )
     baselines = {MAJORITY: {"accuracy": 0.5, "macro_f1": 0.3}, TFIDF: {"accuracy": 0.0, "macro_f1": 0.0}}
     assert Report("lora", scores, scores, baselines, cost).behind == [MAJORITY, TFIDF]
+
+
+def test_four_metrics_of_each_row_fit_a_terminal_of_80_columns() -> None:
+    metrics = dict.fromkeys(TASKS["sentence-embedding"].metrics, 0.5)
+    scores = Scores(metrics, (), ())
+    cost = TrainingCost(
+        trained_parameters=1, total_parameters=1, seconds=1, peak_memory_bytes=1, speed=None
+    )
+    beside = {"old": Beside("test split of reviews", metrics, "reviews itself", metrics)}
+    console = Console(width=80, file=io.StringIO(), record=True)
+    for table in Report("p-tuning", scores, scores, {TFIDF: metrics}, cost, (), beside).tables():
+        console.print(table)
+    shown = [line.strip() for line in console.export_text().splitlines()]
+    assert [line.split()[-1] for line in shown if "0.5000" in line][1:] == ["+0.0000"] * 2
+    assert any(line.startswith(TFIDF) for line in shown)
 
 
 def test_many_classes_and_a_run_without_a_logged_step_can_be_drawn(tmp_path: Path) -> None:
