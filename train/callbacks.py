@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from .device import Arithmetic
 from .processes import any_process
 from .scores import title
 
@@ -105,9 +106,10 @@ class _RateColumn(ProgressColumn):
 class ProgressBar(TrainerCallback):
     """A bar with rate and time left, and a line for each evaluation, on standard error."""
 
-    def __init__(self, metrics: Sequence[str], *, shown: bool = True) -> None:
-        """``metrics`` are shown beside the loss."""
+    def __init__(self, metrics: Sequence[str], numbers: Arithmetic, *, shown: bool = True) -> None:
+        """``metrics`` are shown beside the loss, and the numbers they were computed in if not fp32."""
         self._metrics = metrics
+        self._numbers = "" if numbers == "fp32" else f" (in {numbers})"
         self._console = Console(file=sys.stderr, highlight=False, quiet=not shown)
         self._bar = Progress(
             TextColumn("training"),
@@ -154,4 +156,7 @@ class ProgressBar(TrainerCallback):
         if logs and "eval_loss" in logs:
             names = dict.fromkeys(("loss", *self._metrics))
             found = ", ".join(f"{title(name)} {logs[f'eval_{name}']:.4f}" for name in names)
-            self._console.print(f"step {state.global_step} of {state.max_steps}: validation {found}")
+            self._console.print(
+                f"step {state.global_step} of {state.max_steps}: validation {found}{self._numbers}",
+                soft_wrap=True,
+            )

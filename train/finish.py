@@ -110,6 +110,7 @@ def _report(
         splits.task.lower_is_better,
         beside,
         ready.warnings,
+        arithmetic(config.precision),
     )
 
 

@@ -91,7 +91,8 @@ def fit(
     if train.renew:
         learnt = RenewedRows(rows, train.renew, config.seed)
         followers.append(learnt)
-    interrupt, bar = Interrupt(), ProgressBar(task.metrics, shown=is_main())
+    numbers = arithmetic(config.precision)
+    interrupt, bar = Interrupt(), ProgressBar(task.metrics, numbers, shown=is_main())
     called = [
         *(schedule, EpochStart(followers, steps), EarlyStoppingCallback(config.patience), interrupt, bar),
         *callbacks,
@@ -118,7 +119,7 @@ def fit(
         callbacks=called,
     )
     trainer.remove_callback(PrinterCallback)
-    with interrupt, bar, fp32_products(arithmetic(config.precision)):
+    with interrupt, bar, fp32_products(numbers):
         trainer.train(resume_from_checkpoint=None if last is None else str(last))
     if interrupt.asked:
         raise InterruptError(

@@ -12,6 +12,7 @@ from strop.markdown import Row, markdown_table
 from strop.options import all_as_typed
 
 from .cost import TrainingCost
+from .device import Arithmetic
 from .plots import CONFUSION_MATRIX, LOSS_CURVE
 from .scores import Scores, ahead, title, unbeaten
 
@@ -59,6 +60,8 @@ class Report:
     """What else the model was asked, by name."""
     warnings: tuple[str, ...] = ()
     """What makes a score too good."""
+    learnt_in: Arithmetic = "fp32"
+    """The numbers of training and of its own validation scores; all scores here are in fp32."""
 
     @property
     def model_columns(self) -> Row:
@@ -127,6 +130,7 @@ class Report:
             "",
             f"{Path(settings['model']).name}{start} fine-tuned on {Path(settings['data']).name}. On the",
             f"validation split, which chose the checkpoint: {validation}.",
+            *([_in_other_numbers(self.learnt_in)] if self.learnt_in != "fp32" else []),
             f"{self.cost}.",
             "",
             markdown_table(self.model_columns, self.model_rows()),
@@ -142,6 +146,13 @@ class Report:
             markdown_table(("option", "value"), all_as_typed(settings).items()),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _in_other_numbers(learnt_in: Arithmetic) -> str:
+    return (
+        "All scores here are in fp32, in which it is exported; those that were told as it learnt, and chose"
+        f" the checkpoint, were in {learnt_in} and may differ."
+    )
 
 
 def _figures(metrics: Mapping[str, float]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,11 @@ def test_class_names_stand_in_the_report_as_they_are() -> None:
     text = report.markdown({"out": "runs/x", "model": "m", "from_": None, "data": "d"})
     assert "| [red] | 1.000" in text
     assert r"| a\|b | 1.000" in text
+    assert "bf16" not in text
+    rounded = replace(report, learnt_in="bf16").markdown(
+        {"out": "x", "model": "m", "from_": None, "data": "d"}
+    )
+    assert "as it learnt, and chose the checkpoint, were in bf16 and may differ" in rounded
     assert "2,000 of 50,000 parameters (4.00%) trained in 3.2 s; peak memory 1,000 MB." in text
     assert "| test split | accuracy | macro-F1 | ahead in accuracy |" in text
     assert "| majority class | 0.2500 | 0.5000 | +0.7500 |" in text
