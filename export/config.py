@@ -70,8 +70,8 @@ class ExportConfig:
     recover: int = 3
     """Epochs in which a cut model learns from the whole one. More win back accuracy."""
     unlabelled: Path | None = None
-    """JSONL, CSV or Parquet with a column `text`: texts that need no label; a cut model learns from
-    them, too."""
+    """A file of any format that strop train reads, with a column `text`: texts that need no label; a cut
+    model learns from them, too."""
     price_per_hour: float | None = None
     """US dollars for an hour of this machine; the report then tells what a million texts cost."""
     slo_ms: float | None = None

@@ -68,6 +68,14 @@ def test_every_command_has_help(strop, command):
     assert "Usage: strop" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["train", "data check"])
+def test_help_names_every_format_that_data_comes_in(strop, command):
+    shown = " ".join(strop(*command.split(), "--help").stdout.replace("│", "").split())
+    assert (
+        "JSONL, CSV, TSV, Parquet, CoNLL columns, SQuAD JSON, each but Parquet also .gz, or what" in shown
+    )
+
+
 def test_an_unknown_command_suggests_the_nearest(strop):
     assert 'Did you mean "train"?' in one_line(strop("trian"), 2)
 

@@ -37,7 +37,8 @@ class BasicOptions:
 
     data: Path
     """A folder with train, validation and test files, or one file, which is split 70/15/15 by a
-    hash of the text (or of a question's context). JSONL, CSV, TSV, Parquet, or what datasets saved."""
+    hash of the text (or of a question's context). JSONL, CSV, TSV, Parquet, CoNLL columns, SQuAD JSON,
+    each but Parquet also .gz, or what datasets saved."""
     _: KW_ONLY
     model: str | None = None
     """The encoder to start from: a Hugging Face model folder or hub id, of BERT's family. strop

@@ -21,6 +21,8 @@ READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
 """The formats by the end of a file's name."""
 PACKED = {f"{suffix}.gz": read for suffix, read in READERS.items() if suffix != ".parquet"}
 """The same, gzipped; Parquet packs by itself."""
+ENDS = f"{', '.join(READERS)} (.gz too, but for .parquet)"
+"""How a file's name may end, in words."""
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -42,10 +44,7 @@ def reader_of(path: Path) -> Callable[[Path], Iterator[Row]]:
     ends = "".join(path.suffixes[-2:]).lower()
     reader = PACKED.get(ends) or READERS.get(path.suffix.lower())
     if reader is None:
-        raise InputError(
-            f"{path} can't be read; give a file that ends in {', '.join(READERS)}"
-            " (.gz too, but for .parquet)"
-        )
+        raise InputError(f"{path} can't be read; give a file that ends in {ENDS}")
     return reader
 
 

@@ -19,7 +19,7 @@ from strop.tasks.text_classification import refuse_classes
 from ..examples import DEFAULT_COLUMNS, Columns, read_examples
 from ..on_demand import Picked
 from .formats.arrow import is_saved
-from .rows import READERS, find_split
+from .rows import ENDS, find_split
 from .shares import SPLITS, Counts, Shares
 
 
@@ -104,8 +104,9 @@ def split_file(folder: Path, name: str) -> Path:
     """The file, or folder that ``datasets`` saved, with a split; ``InputError`` when there is none."""
     found = find_split(folder, name)
     if found is None:
-        kinds = ", ".join(f"{name}{suffix}" for suffix in READERS)
-        raise InputError(f"{folder} has no {name} split ({kinds}); strop data split makes the three")
+        raise InputError(
+            f"{folder} has no {name} split, a file that ends in {ENDS}; strop data split makes the three"
+        )
     return found
 
 

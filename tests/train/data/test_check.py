@@ -198,7 +198,10 @@ def test_answers_are_checked_against_their_passage(
 
 
 def test_what_can_not_be_read_is_a_fault_of_usage(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no train, validation, test file"):
+    with pytest.raises(
+        InputError,
+        match=r"has no split, a train, validation, test file that ends in .jsonl, .*, .json \(.gz too",
+    ):
         check(CheckConfig(tmp_path))
     with pytest.raises(InputError, match=r"a.jsonl has no rows"):
         check(CheckConfig(_jsonl(tmp_path / "a.jsonl", [])))

@@ -88,7 +88,7 @@ def test_a_single_class_is_refused(tmp_path: Path) -> None:
 
 def test_a_missing_split_is_named_with_the_fix(tmp_path: Path) -> None:
     _folder(tmp_path, train=[("a", "good")], test=[("c", "good")])
-    with pytest.raises(InputError, match=r"has no validation split .*; strop data split makes"):
+    with pytest.raises(InputError, match=r"has no validation split, .*; strop data split makes"):
         load_splits(tmp_path)
 
 

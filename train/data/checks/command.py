@@ -21,7 +21,8 @@ class CheckConfig:
     """What to check, and against which model."""
 
     data: Path
-    """A labelled file of any format, or a folder with some of train, validation and test."""
+    """A labelled file, or a folder with some of train, validation and test. JSONL, CSV, TSV, Parquet, CoNLL
+    columns, SQuAD JSON, each but Parquet also .gz, or what datasets saved."""
     _: KW_ONLY
     text_column: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")] = ()
     """The column with the text; several where a row is a pair. Default: as in strop data split."""

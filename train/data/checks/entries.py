@@ -13,7 +13,7 @@ from ..content import content_columns, key_of, texts_in
 from ..fields import text_of, value_of
 from ..formats import Row
 from ..formats.arrow import is_saved
-from ..rows import find_split, read_rows
+from ..rows import ENDS, find_split, read_rows
 from ..shares import SPLITS
 
 CLASSES = TASKS["text-classification"]
@@ -95,7 +95,10 @@ def _files(path: Path) -> list[tuple[str, Path]]:
         return [("all", path)]
     found = [(name, file) for name in SPLITS if (file := find_split(path, name)) is not None]
     if not found:
-        raise InputError(f"{path} has no {', '.join(SPLITS)} file; give a labelled file or such a folder")
+        raise InputError(
+            f"{path} has no split, a {', '.join(SPLITS)} file that ends in {ENDS}; give a labelled file or"
+            " such a folder"
+        )
     return found
 
 
