@@ -18,9 +18,9 @@ from .data.splits import Splits
 from .disk import faults_as_os_errors
 from .encoder import Encoder
 from .examples import Columns
-from .finished import FinishedModel
 from .report import Beside
 from .run import Run
+from .trained_model import TrainedModel
 from .weights import START_FOLDER, weights_folder
 
 NAMED_LEAKS = 3
@@ -118,7 +118,7 @@ def replayed(start: Continued, splits: Splits, share: float) -> Addition:
     return Addition(f"replay of {start.title}", kept, dict(left_out))
 
 
-def forgetting(start: Continued, model: FinishedModel) -> Beside:
+def forgetting(start: Continued, model: TrainedModel) -> Beside:
     """The run's test split, judged by its own model then and by ``model`` now.
 
     The change is the backward transfer Rₜ,ᵢ − Rᵢ,ᵢ of one earlier task i, where Rⱼ,ᵢ is the score on the

@@ -11,7 +11,7 @@ from .cost import TrainingCost
 from .data.splits import Splits
 from .device import arithmetic
 from .draft import Draft
-from .finish import Trained, finish, keep_beginnings
+from .finish import Training, finish, keep_beginnings
 from .loop import fit
 from .out_of_memory import named_remedies
 from .prepare import Prepared, prepare
@@ -46,7 +46,7 @@ def fine_tune(config: TrainConfig, splits: Splits) -> Report | None:
 
 def train_prepared(
     ready: Prepared, splits: Splits, config: TrainConfig, callbacks: Sequence[TrainerCallback] = ()
-) -> Trained:
+) -> Training:
     """Train the model in place, as ``fit`` does with ``config.out``.
 
     Raises ``InterruptError`` when the user stopped it, and ``StropError`` when memory doesn't suffice.
@@ -68,4 +68,4 @@ def train_prepared(
         )
     seconds = time.monotonic() - started
     speed = speedometer.speed(arithmetic(config.precision), config.thread_count)
-    return Trained(history, TrainingCost.of(ready.model, seconds, speed))
+    return Training(history, TrainingCost.of(ready.model, seconds, speed))

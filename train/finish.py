@@ -22,21 +22,21 @@ from .data.shares import SPLITS
 from .data.splits import Splits
 from .device import arithmetic
 from .draft import Draft
-from .finished import FinishedModel
 from .heads import HEADS
 from .plots import CONFUSION_MATRIX, LOSS_CURVE, draw_confusion_matrix, draw_loss_curve
 from .prepare import Prepared
 from .processes import process_count
 from .report import REPORT_FILE, Beside, Report
 from .run import TOKENIZER_FOLDER
+from .trained_model import TrainedModel
 from .weights import load_to_score
 
 PACKAGES = ("accelerate", "numpy", "peft", "scikit-learn", "tokenizers", "torch", "transformers")
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What training left beside the weights."""
+class Training:
+    """What a training left beside the weights."""
 
     history: list[dict[str, Any]]
     """As ``fit`` returns it."""
@@ -55,7 +55,7 @@ def finish(
     config: TrainConfig,
     splits: Splits,
     ready: Prepared,
-    trained: Trained,
+    trained: Training,
     started: float,
     further: Mapping[str, Any] | None = None,
 ) -> Report:
@@ -67,7 +67,7 @@ def finish(
     ready.preprocessing.tokenizer.save_pretrained(draft.root / TOKENIZER_FOLDER)
     keep_beginnings(draft, config, splits, ready)
     finished = load_to_score(draft.root, ready.encoder.name, splits.task, ready.labels, config.method)
-    judged = FinishedModel(finished, ready.preprocessing)
+    judged = TrainedModel(finished, ready.preprocessing)
     report = _report(config, splits, ready, judged, trained.cost)
     _draw(draft, report, ready.labels, trained.history)
     draft.finish(
@@ -90,7 +90,7 @@ def finish(
 
 
 def _report(
-    config: TrainConfig, splits: Splits, ready: Prepared, model: FinishedModel, cost: TrainingCost
+    config: TrainConfig, splits: Splits, ready: Prepared, model: TrainedModel, cost: TrainingCost
 ) -> Report:
     """Scores of the model as it was read back from disk, beside what it must beat."""
     validation, test = model.score(splits.validation), model.score(splits.test)
@@ -114,7 +114,7 @@ def _report(
     )
 
 
-def _baselines(splits: Splits, ready: Prepared, model: FinishedModel) -> dict[str, Mapping[str, float]]:
+def _baselines(splits: Splits, ready: Prepared, model: TrainedModel) -> dict[str, Mapping[str, float]]:
     """Scores on the test split of what was there before ``model``, or needs none."""
     task = splits.task
     if not HEADS[task.head].pretrained:

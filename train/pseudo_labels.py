@@ -15,8 +15,8 @@ from strop.tasks import Example
 from .additions import HELD_OUT, KNOWN, Addition, held_out_keys, key
 from .data.splits import Splits
 from .examples import Columns, read_unlabelled
-from .finished import FinishedModel
 from .run import Run
+from .trained_model import TrainedModel
 
 
 def pseudo_labelled(
@@ -45,7 +45,7 @@ def pseudo_labelled(
             left_out[KNOWN] += 1
         else:
             asked.append(example)
-    guesses = FinishedModel.of(run).guess(asked) if ask and asked else []
+    guesses = TrainedModel.of(run).guess(asked) if ask and asked else []
     sure = [
         replace(example, label=label)
         for example, (label, confidence) in zip(asked, guesses, strict=False)

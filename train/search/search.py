@@ -24,7 +24,7 @@ from ..config import TrainConfig
 from ..cost import TrainingCost
 from ..data.splits import Splits
 from ..draft import Draft, resolved
-from ..finish import Trained, finish
+from ..finish import Training, finish
 from ..loop import InterruptError
 from ..prepare import prepare
 from ..processes import process_count
@@ -125,7 +125,7 @@ def _finish(
         if (trial / name).is_dir():
             shutil.copytree(trial / name, draft.root / name)
     kept = json.loads((trial / TRAINED_FILE).read_text(encoding="utf-8"))
-    trained = Trained(kept["history"], TrainingCost.read(kept["cost"]))
+    trained = Training(kept["history"], TrainingCost.read(kept["cost"]))
     ready = prepare(config, splits)
     draft = replace(draft, settings=resolved(config, ready.encoder.name))
     done = finish(draft, config, splits, ready, trained, started, {"search": report.cost})

@@ -1,4 +1,4 @@
-"""A finished model that can be asked: about the splits it is judged by, and about any other texts."""
+"""A trained model that can be asked: about the splits it is judged by, and about any other texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from .weights import load_to_score
 
 
 @dataclass(frozen=True)
-class FinishedModel:
+class TrainedModel:
     """A model as it lies on disk, with what its texts are encoded by."""
 
     model: PreTrainedModel | PeftModel
