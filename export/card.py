@@ -123,7 +123,7 @@ class Card:
 
     def _labels(self) -> str:
         reference, *others = (candidate.variant.name for candidate in self.candidates)
-        header = ("label", "precision", "recall", "F1", "of it", *(f"F1 of {name}" for name in others))
+        header = ("label", "precision", "recall", "F1", "support", *(f"F1 of {name}" for name in others))
         compared = [self._scores(name).labels for name in others]
         rows = [
             (

@@ -17,7 +17,7 @@ from .plots import CONFUSION_MATRIX, LOSS_CURVE
 from .scores import Scores, ahead, title, unbeaten
 
 REPORT_FILE = "report.md"
-LABEL_COLUMNS = ("label", "precision", "recall", "F1", "of it")
+LABEL_COLUMNS = ("label", "precision", "recall", "F1", "support")
 
 
 @dataclass(frozen=True)

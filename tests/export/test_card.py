@@ -42,7 +42,7 @@ def test_the_front_matter_is_yaml(card):
 
 def test_the_scores_of_each_class_are_those_of_the_run(card, tiny_run):
     header, *rows = table(card, "By label")
-    assert header == ["label", "precision", "recall", "F1", "of it", "F1 of int8"]
+    assert header == ["label", "precision", "recall", "F1", "support", "F1 of int8"]
     classes = json.loads((tiny_run / "metrics.json").read_text())["test"]["labels"]
     assert [(row[0], row[3], row[4]) for row in rows] == [
         (one["label"], f"{one['f1']:.3f}", str(one["support"])) for one in classes
