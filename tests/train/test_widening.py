@@ -97,9 +97,7 @@ def test_a_resumed_run_learns_from_what_it_began_with(config: TrainConfig, tmp_p
     Draft.begin(begun, "model", "abc")
     resumed = replace(begun, resume=True)
     assert Draft.begin(resumed, "model", "abc").root == config.out
-    with pytest.raises(
-        InputError, match=r"--augment is \['swap'\], but the run .* began with \['delete'\]"
-    ):
+    with pytest.raises(InputError, match=r"--augment is swap, but the run .* began with --augment delete"):
         Draft.begin(replace(resumed, augment=("swap",)), "model", "abc")
     additions = (
         Addition("delete", [Example("a", ("x", "y")), Example("b", 2.5, "c")], {"held out": 3}),
