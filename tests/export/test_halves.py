@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -64,7 +64,9 @@ def test_each_step_is_exact_in_fp32_and_then_rounded(tmp_path_factory, half, ste
     for number, step in enumerate(steps):
         inputs = [f"x{number}"] if step in ONE_INPUT else [f"x{number}", "weight"]
         nodes.append(helper.make_node(step, inputs, [f"x{number + 1}"]))
-        wanted = rounded(STEPS[step](wanted, weight.astype(np.float32)), half)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is infinite, here and there
+            wanted = rounded(STEPS[step](wanted, weight.astype(np.float32)), half)
+        assume(not np.isnan(wanted).any())  # of which a Relu may make what it likes
     nodes.append(cast(f"x{len(steps)}", "logits", TensorProto.FLOAT))
     model = graph_of(nodes, {"weight": weight.astype(half.dtype)})
     path = tmp_path_factory.mktemp("half") / "model.onnx"
