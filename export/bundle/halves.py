@@ -15,6 +15,23 @@ from typing import Self
 
 from strop.errors import InputError
 
+from .onnx_proto import (
+    ATTRIBUTE,
+    ATTRIBUTE_INT,
+    ATTRIBUTE_NAME,
+    ATTRIBUTE_TYPE,
+    DATA_TYPE,
+    FLOAT,
+    GRAPH,
+    HALVES,
+    INITIALIZER,
+    INPUT,
+    INT,
+    NODE,
+    OP_TYPE,
+    OUTPUT,
+    TENSOR_NAME,
+)
 from .protobuf import Field, bytes_field, fields, number_field, varint
 
 MOVING = ("Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
@@ -22,16 +39,6 @@ MOVING = ("Concat", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze"
 ELEMENTWISE = ("Add", "Div", "Erf", "Gelu", "Mul", "Relu", "Sigmoid", "Sub", "Tanh")
 PRODUCTS = ("MatMul",)
 """With the elementwise ones all that is computed in 16 bits: CUDA has kernels for each in both."""
-# Field numbers of ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto in onnx.proto.
-GRAPH = 7
-NODE, INITIALIZER = 1, 5
-INPUT, OUTPUT, OP_TYPE, ATTRIBUTE = 1, 2, 4, 5
-ATTRIBUTE_NAME, ATTRIBUTE_INT, ATTRIBUTE_TYPE = 1, 3, 20
-DATA_TYPE, TENSOR_NAME = 2, 8
-INT = 2
-"""The ATTRIBUTE_TYPE of a whole number."""
-FLOAT, HALVES = 1, (10, 16)
-"""By TensorProto.DataType; the halves are fp16 and bf16."""
 WIDENED, UNROUNDED = b"_in_fp32", b"_unrounded"
 """What is put behind the name of a tensor: for its numbers in fp32, and before they are rounded."""
 

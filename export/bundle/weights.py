@@ -10,14 +10,11 @@ from typing import Self
 
 from strop.errors import InputError
 
+from .onnx_proto import DATA_TYPE, DIMS, GRAPH, HALVES, INITIALIZER
 from .protobuf import fields, varint
 
 # Bits of an element by TensorProto.DataType; what isn't here has 8.
 BITS = {1: 32, 4: 16, 5: 16, 6: 32, 7: 64, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16, 21: 4, 22: 4}
-HALVES = (10, 16)
-"""fp16 and bf16."""
-# Field numbers of ModelProto, GraphProto and TensorProto in onnx.proto.
-GRAPH, INITIALIZER, DIMS, DATA_TYPE = 7, 5, 1, 2
 MANY_TIMES = 8
 """How much longer a table of tokens or positions is than its vectors, and no dense layer is than wide."""
 
